@@ -1,0 +1,38 @@
+"""What became of the usage spans of this process: every failure is counted, and the first of a kind is logged."""
+
+import logging
+import threading
+from typing import Literal
+
+Outcome = Literal[
+    "journaled", "unused", "refused", "lost", "late", "forwarded", "journal_failures", "delivery_failures"
+]
+"""Spans that are durable in the journal, stated nothing billable, cannot be encoded or were refused for good, were
+given up (memory bound, or the process ended while its disk failed), ended after shutdown, or reached the receiver;
+then attempts on journal and destination that failed and are repeated."""
+
+_logger = logging.getLogger("spanledger.exporter")
+
+
+class Counts:
+    """Counters of one process. Safe from threads, signal handlers and finalizers (its lock is re-entrant)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._numbers: dict[Outcome, int] = {}
+        self._told: set[Outcome] = set()
+
+    def add(self, outcome: Outcome, number: int = 1, *, reason: str = "") -> None:
+        """Count, and log `reason` if it is the first this outcome has."""
+        with self._lock:
+            self._numbers[outcome] = self._numbers.get(outcome, 0) + number
+            first = bool(reason) and outcome not in self._told
+            if first:
+                self._told.add(outcome)
+        if first:
+            _logger.error("spanledger: %s (logged once; counted as %s)", reason, outcome)
+
+    def read(self) -> dict[str, int]:
+        """The counters by outcome; an outcome that never happened is absent."""
+        with self._lock:
+            return {**self._numbers}

@@ -1,0 +1,56 @@
+"""The SDK's span → the part of it that may be kept, or nothing. Pure; runs on the application's thread.
+
+The reduction happens before a span waits for anything, so prompts are freed with the application's own span and
+what waits is small. The same allow-list decides again in the sift, byte for byte as for a request to the receiver.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.util.types import AnyValue
+
+from spanledger.schemas.allowlist import ALLOWED_KEYS, ALLOWED_PREFIXES, MARKS
+
+_MARKS: Final = tuple(mark.decode() for mark in MARKS)
+
+
+class KeptSpan(ReadableSpan):
+    """A usage span with its allow-listed attributes, without events and links."""
+
+    def __init__(self, span: ReadableSpan, attributes: Mapping[str, AnyValue]) -> None:
+        super().__init__(
+            name=span.name,
+            context=span.context,
+            parent=span.parent,
+            resource=span.resource,
+            attributes=attributes,
+            kind=span.kind,
+            status=span.status,
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+        self._dropped = span.dropped_attributes
+
+    @property
+    def dropped_attributes(self) -> int:
+        """How many attributes the SDK's limits cost the span: its usage may be among them."""
+        return self._dropped
+
+
+def usage_span(span: ReadableSpan) -> KeptSpan | None:
+    """What is kept of a span that may state usage; None for every other."""
+    attributes = span.attributes
+    if not attributes:
+        return None
+    # One search over all names, as the sift searches a request: nearly every span of an application ends here.
+    names = "\n".join(attributes)
+    for mark in _MARKS:
+        if mark in names:
+            return KeptSpan(span, {name: attributes[name] for name in attributes if _is_kept(name)})
+    return None
+
+
+def _is_kept(name: str) -> bool:
+    return name in ALLOWED_KEYS or name.startswith(ALLOWED_PREFIXES)

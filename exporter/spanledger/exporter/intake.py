@@ -1,0 +1,53 @@
+"""The front of the pipeline: a request's bytes in, an answer once its usage is durable. Knows no transport."""
+
+import asyncio
+from typing import Final
+
+from spanledger.exporter.credential import Credential
+from spanledger.exporter.failures import Permanent
+from spanledger.exporter.journal import Entry, JournalWriter, Signal
+from spanledger.exporter.receiver.port import Answer
+from spanledger.exporter.sift import sift
+from spanledger.exporter.sift.wire import REQUEST, WireError
+
+_NOTHING: Final = Answer()
+
+
+class Intake:
+    """Sift, journal, answer. One instance serves every door of a process."""
+
+    def __init__(self, writer: JournalWriter) -> None:
+        """Journal what is kept through `writer`."""
+        self._writer = writer
+
+    async def __call__(self, signal: Signal, body: bytes, credential: Credential) -> Answer:
+        """Accept one OTLP protobuf request; returns after its usage spans are on disk (group `fdatasync`).
+
+        Raises `Permanent` (cannot be decoded), `TooLarge` (over a limit) or `Transient` (cannot be journaled now).
+        """
+        if signal is not Signal.TRACES:
+            return _acknowledged(body)
+        sifted = sift(body)
+        if sifted.payload:
+            entry = Entry(
+                payload=sifted.payload,
+                signal=signal,
+                scope=credential.scope,
+                tenant=credential.tenant,
+                elements=sifted.received - sifted.rejected,
+            )
+            # A sender that hangs up does not undo what it sent: the append goes on, and its retry is a duplicate.
+            await asyncio.shield(self._writer.append_async(entry, asyncio.get_running_loop()))
+        if not sifted.rejected:
+            return _NOTHING
+        return Answer(sifted.rejected, "; ".join(sifted.reasons))
+
+
+def _acknowledged(body: bytes) -> Answer:
+    """Logs and metrics carry no usage that is charged yet: they are read for validity, and not kept."""
+    try:
+        REQUEST.FromString(body)
+    except WireError as error:
+        msg = "the body is not a protobuf export request"
+        raise Permanent(msg) from error
+    return _NOTHING

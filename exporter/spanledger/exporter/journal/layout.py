@@ -1,0 +1,115 @@
+"""The names in a journal folder.
+
+ROOT/.lock                       held while a shard is made, marked as posted, or removed
+ROOT/<shard uuid>/LOCK           held (flock) by the shard's writer as long as it lives
+ROOT/<shard uuid>/<seq>.seg      records from number <seq>, in 16 hexadecimal digits
+ROOT/<shard uuid>/SPARE          the next segment, being prepared
+ROOT/<shard uuid>/SYNCED         up to where records are durable: rewritten in place, a lower bound after a crash
+ROOT/<shard uuid>/POSTED         up to where records are in the ledger: replaced atomically
+ROOT/.<shard uuid>.new, .gone    a shard that is not born yet, or not gone yet: nobody reads it
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from spanledger.exporter.journal.disk import Disk, sync_folder
+
+ROOT_LOCK: Final = ".lock"
+LOCK: Final = "LOCK"
+SPARE: Final = "SPARE"
+SYNCED: Final = "SYNCED"
+POSTED: Final = "POSTED"
+POSTED_NEXT: Final = "POSTED.tmp"
+_HIDDEN: Final = "."
+_SEGMENT_NAME: Final = re.compile(r"([0-9a-f]{16})\.seg")
+
+
+def new_shard_id(now_ns: int) -> UUID:
+    """A UUID version 7 (RFC 9562): names in alphabetic order are shards in order of birth."""
+    noise = int.from_bytes(os.urandom(10))
+    millis = now_ns // 1_000_000 & (1 << 48) - 1
+    return UUID(int=millis << 80 | 7 << 76 | (noise >> 64 & 0xFFF) << 64 | 2 << 62 | noise & (1 << 62) - 1)
+
+
+def segment_path(folder: Path, first_seq: int) -> Path:
+    """The file that holds the records from `first_seq` on."""
+    return folder / f"{first_seq:016x}.seg"
+
+
+def segment_numbers(folder: Path) -> list[int]:
+    """The first sequence numbers of a shard's segments, ascending; none when the folder is gone."""
+    matches = (_SEGMENT_NAME.fullmatch(name) for name in _names(folder))
+    return sorted(int(match[1], 16) for match in matches if match)
+
+
+def shard_folders(root: Path) -> list[Path]:
+    """Every shard under a root, oldest first; none when there is no such folder."""
+    return [root / name for name in sorted(_names(root)) if _is_shard_id(name)]
+
+
+def unborn(root: Path, shard: UUID) -> Path:
+    """Where a shard is made before it gets its name."""
+    return root / f"{_HIDDEN}{shard}.new"
+
+
+def dying(folder: Path) -> Path:
+    """Where a shard goes before its files are removed, so that half a shard is never read."""
+    return folder.with_name(f"{_HIDDEN}{folder.name}.gone")
+
+
+def sweep(disk: Disk, root: Path) -> None:
+    """Remove what crashes left half-made or half-removed. The caller holds the root's lock."""
+    for name in _names(root):
+        if name.startswith(_HIDDEN) and name.endswith((".new", ".gone")):
+            remove_folder(disk, root / name)
+
+
+def remove_folder(disk: Disk, folder: Path) -> None:
+    """Remove a folder and the files in it."""
+    for name in _names(folder):
+        disk.unlink(folder / name)
+    folder.rmdir()
+
+
+def make_folders(disk: Disk, folder: Path) -> None:
+    """Make a folder and what is missing above it, each name durable before anything is put inside."""
+    if folder.is_dir():
+        return
+    make_folders(disk, folder.parent)
+    try:
+        disk.mkdir(folder)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    sync_folder(disk, folder.parent)
+
+
+def bytes_used(root: Path) -> int:
+    """The size of every file in every shard, posted or not, in bytes."""
+    return sum(file_bytes(folder / name) for folder in shard_folders(root) for name in _names(folder))
+
+
+def file_bytes(path: Path) -> int:
+    """A file's length in bytes; 0 when it is gone."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _names(folder: Path) -> Iterable[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names are all that is needed
+    except FileNotFoundError:
+        return ()
+
+
+def _is_shard_id(name: str) -> bool:
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False

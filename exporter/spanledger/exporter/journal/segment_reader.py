@@ -1,0 +1,98 @@
+"""The read side of one segment file, window by window: it never changes a byte, and believes none without its CRC."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from spanledger.exporter.journal.disk import Disk
+from spanledger.exporter.journal.format import (
+    RECORD_HEADER_BYTES,
+    SEGMENT_HEADER_BYTES,
+    UnknownFormat,
+    bytes_wanted,
+    decode_segment_header,
+    find_later_group,
+    scan,
+    skip,
+)
+from spanledger.exporter.journal.layout import segment_path
+from spanledger.exporter.journal.record import JournalCorrupt, Position, Record, RecordType
+
+# Read at once: dozens of small records, and some of the largest; one window and one payload are all that is held.
+WINDOW_BYTES: Final = 1024 * 1024
+
+
+class SegmentReader:
+    """An open segment, standing before record `seq` at byte `offset`. Raises `FileNotFoundError` when it is gone."""
+
+    def __init__(self, disk: Disk, folder: Path, first_seq: int) -> None:
+        self._disk = disk
+        self.path = segment_path(folder, first_seq)
+        self.first_seq = first_seq
+        self.ended = False
+        self._fd = disk.open(self.path, os.O_RDONLY)
+        try:
+            header = decode_segment_header(disk.pread(self._fd, SEGMENT_HEADER_BYTES, 0))
+        except UnknownFormat as error:
+            self.close()
+            raise JournalCorrupt(str(self.path), 0, str(error)) from error
+        if header is None or header.first_seq != first_seq or header.shard.hex() != folder.name.replace("-", ""):
+            self.close()
+            raise JournalCorrupt(str(self.path), 0, "the segment's header is damaged or of another file")
+        self._epoch = header.epoch
+        self.prev_last_seq = header.prev_last_seq
+        self.offset = SEGMENT_HEADER_BYTES
+        self.seq = first_seq
+
+    @property
+    def position(self) -> Position:
+        """Where the reader stands."""
+        return Position(self.first_seq, self.offset, self.seq)
+
+    def go_to(self, position: Position) -> None:
+        """Stand at a position of this segment that this or another reader reached before."""
+        self.offset, self.seq = position.offset, position.seq
+
+    def skip_to(self, seq: int) -> None:
+        """Pass over records up to number `seq`, or up to the first that is not there."""
+        while self.seq < seq:
+            window = self._window(WINDOW_BYTES)
+            before = self.seq
+            reached, self.seq = skip(window, 0, epoch=self._epoch, seq=self.seq, until=seq)
+            self.offset += reached
+            if self.seq == before:
+                return
+
+    def next_records(self) -> list[Record]:
+        """The records of the next window, or one that is larger than a window; none at the valid end."""
+        window = self._window(WINDOW_BYTES)
+        wanted = bytes_wanted(window, 0, epoch=self._epoch, seq=self.seq)
+        if wanted > len(window) >= RECORD_HEADER_BYTES:
+            window = self._window(wanted)
+        records: list[Record] = []
+        reached = 0
+        try:
+            for record, end in scan(window, epoch=self._epoch, seq=self.seq):
+                if record.entry.type is RecordType.SEGMENT_END:
+                    self.ended = True
+                else:
+                    records.append(record)
+                    reached = end
+        except UnknownFormat as error:
+            raise JournalCorrupt(str(self.path), self.offset + reached, str(error)) from error
+        self.offset += reached
+        self.seq += len(records)
+        return records
+
+    def later_group(self) -> int | None:
+        """Where a whole record of a group later than the unreadable record's lies, or None (the tail is torn)."""
+        rest = self._window(self._disk.size(self._fd) - self.offset)
+        found = find_later_group(rest, 0, epoch=self._epoch, seq=self.seq)
+        return None if found is None else self.offset + found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._disk.close(self._fd)
+
+    def _window(self, size: int) -> bytes:
+        return self._disk.pread(self._fd, size, self.offset)

@@ -1,0 +1,75 @@
+"""The exporter put together: settings in, a store, a journal, an intake and a poster out."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from spanledger.exporter.intake import Intake
+from spanledger.exporter.journal import Entry, JournalWriter, RecordType, Signal
+from spanledger.exporter.poster import Poster
+from spanledger.exporter.posting.background import BackgroundPoster
+from spanledger.exporter.settings import Settings
+from spanledger.exporter.store import Store, open_store
+from spanledger.exporter.store.migrations import migrate
+
+
+class Pipeline:
+    """Everything between a request's bytes and the ledger, for one process that holds the store."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        """Compose over an open, migrated store; starts nothing."""
+        self.settings = settings
+        self.store = store
+        self.writer = JournalWriter(settings.data)
+        self.intake = Intake(self.writer)
+        self.poster = Poster(store, settings.data)
+        self._background = BackgroundPoster(self.poster, lambda: self._mark(RecordType.TICK))
+
+    def start(self) -> None:
+        """Post in the background from now on."""
+        self.writer.add_listener(self._background.wake)
+        self._background.start()
+
+    def post(self, *, close_window: bool = False, progress: Callable[[int], None] | None = None) -> Counter[str]:
+        """Post everything that waits, now, and return the accounting counts.
+
+        `close_window` decides every roll-up that still waits for evidence; it is journaled, so that a replay
+        decides the same. Raises `StoreUnavailableError`.
+        """
+        counts = self.poster.post_waiting(progress)
+        if close_window and self.poster.has_pending:
+            self._mark(RecordType.CLOSE)
+            counts.update(self.poster.post_waiting())
+        return counts
+
+    def ready(self) -> bool:
+        """Whether a request would be accepted now: the journal takes records and the poster is not failing."""
+        return not self.writer.failed.is_set()
+
+    def close(self) -> None:
+        """A clean stop: flush the journal, post what waits, close the settling window, free the store. Idempotent."""
+        self._background.stop()
+        try:
+            self.writer.flush(timeout_s=10.0)
+            self.post(close_window=True)
+            self.poster.refresh_rollup()
+        finally:
+            self.writer.close()
+            self.store.close()
+
+    def _mark(self, kind: RecordType) -> None:
+        mark = Entry(payload=b"", signal=Signal.TRACES, scope="", tenant="", elements=0, type=kind)
+        self.writer.append(mark).result()
+
+
+def open_pipeline(settings: Settings) -> Pipeline:
+    """Open (and migrate) the store of `settings` and compose the pipeline over it.
+
+    Raises `StoreLockedError`, `StoreUnavailableError`, `NewerSchemaError` or `ConfigurationError`.
+    """
+    store = open_store(settings.store)
+    try:
+        migrate(store)
+        return Pipeline(settings, store)
+    except BaseException:
+        store.close()
+        raise

@@ -1,0 +1,1 @@
+"""Settled charges → rows of the ledger, and what the ledger remembers → settlement."""

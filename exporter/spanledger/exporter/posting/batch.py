@@ -1,0 +1,81 @@
+"""A batch of journal records → claims, and charges → rated charges. Pure but for the price book it loads."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from spanledger.exporter import rate
+from spanledger.exporter.credential import Credential
+from spanledger.exporter.decode import Quarantined, decode
+from spanledger.exporter.journal import Record, RecordType, Signal
+from spanledger.exporter.rate import Rated
+from spanledger.exporter.settle import Charge, Standing
+from spanledger.exporter.settle.charge import response_charge_id
+from spanledger.exporter.sift import sift
+from spanledger.exporter.store.blocks import QuarantineRow
+from spanledger.schemas.claim import Claim, seal
+from spanledger.schemas.units import REASONING_TOKENS
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A batch as claims; what could not be one is set aside."""
+
+    arrivals: list[Standing] = field(default_factory=list[Standing])
+    quarantine_rows: list[QuarantineRow] = field(default_factory=list[QuarantineRow])
+    counts: Counter[str] = field(default_factory=Counter[str])
+    close: bool = False
+    """Whether the batch holds the order to end every settling window."""
+
+
+def decode_batch(batch: Iterable[tuple[object, Record]], poison: str = "") -> Decoded:
+    """Read records back into claims. With `poison`, set every span aside for that reason instead."""
+    decoded = Decoded()
+    for _, record in batch:
+        entry = record.entry
+        if entry.type is RecordType.CLOSE:
+            decoded.close = True
+        if entry.type is not RecordType.REQUEST or entry.signal is not Signal.TRACES:
+            continue
+        spans = sift(entry.payload).spans
+        credential = Credential(entry.scope, entry.tenant)
+        decoded.counts["accepted"] += entry.elements
+        decoded.counts["not_usage"] += entry.elements - len(spans)
+        for span in spans:
+            claim = Quarantined(poison, entry.tenant, span) if poison else decode(span, credential)
+            if isinstance(claim, Claim):
+                decoded.arrivals.append(Standing(*seal(claim), claim, record.received_ns))
+            elif claim is None:
+                decoded.counts["not_usage"] += 1
+            else:
+                decoded.counts["quarantined"] += 1
+                decoded.quarantine_rows.append(_quarantine_row(claim, record))
+    return decoded
+
+
+def _quarantine_row(aside: Quarantined, record: Record) -> QuarantineRow:
+    span, entry = aside.span, record.entry
+    ids = span.trace_id.hex(), span.span_id.hex()
+    return QuarantineRow(record.received_ns, aside.tenant, entry.scope, aside.reason, *ids, span.raw)
+
+
+def charges_named(claims: Iterable[Claim]) -> Iterable[bytes]:
+    """The charge of every response id that some claims carry."""
+    return (response_charge_id(claim.scope, claim.response_id) for claim in claims if claim.response_id)
+
+
+def rated(charge: Charge) -> Rated:
+    """The price in force of what a charge used. An attempt used nothing that is known, and costs nothing."""
+    claim = charge.claim
+    usage = claim.usage
+    if REASONING_TOKENS in usage:
+        usage = {unit: number for unit, number in usage.items() if unit != REASONING_TOKENS}
+    return rate.catalogue().rate(
+        usage,
+        provider=claim.provider,
+        model=claim.response_model,
+        fallback_model=claim.request_model,
+        at_ns=claim.start_ns,
+        service_tier=claim.service_tier,
+        region=claim.region,
+    )

@@ -1,0 +1,197 @@
+"""The hot path: one shape of usage under one set of prices, compiled to a short list of integer sums and products.
+
+Each line is quantity * price rounded half-even to 10⁻¹⁸; the cost is the sum of the lines. No float, no Decimal.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from spanledger.exporter.rate.buckets import Form, Gap, Shape
+from spanledger.exporter.rate.rated import ListPrice, Rated, Reason
+from spanledger.exporter.rate.tariff import Steps, price_above
+from spanledger.schemas import units as names
+from spanledger.schemas.money import round_half_even
+
+REQUESTS_PER_CALL: Final = 1
+"""A call is one request; the plan reads it at the position after the stated counts."""
+
+
+class Subject(msgspec.Struct, frozen=True, gc=False):
+    """What every answer of a plan says alike."""
+
+    model: str
+    price_id: str
+    currency: str
+    price_book: str
+
+
+class Priced(msgspec.Struct, frozen=True, gc=False):
+    """The prices to compile; with none, `reason` says why there are none."""
+
+    prices: Mapping[str, Steps]
+    reason: Reason
+
+
+_Leaf = tuple[int, int, tuple[int, ...], tuple[int, ...], int, int]
+"""Bit of the line; the position of its count, those to take away, those to add; its price's numerator, denominator.
+
+A line without a price has the denominator zero, so that the common line (1) is told by one comparison.
+"""
+
+_Head = tuple[tuple[str, ...], tuple[int | None, ...], tuple[ListPrice | None, ...]]
+"""Units, unit prices and list prices of the lines that are not zero."""
+
+
+class _Band:
+    """The lines at one height of the total input."""
+
+    __slots__ = ("_lines", "all", "heads", "leaves")
+
+    def __init__(self, lines: Mapping[str, Form], prices: Mapping[str, ListPrice]) -> None:
+        self._lines = [(unit, prices.get(unit)) for unit in lines]
+        leaves: list[_Leaf] = []
+        for line, (unit, form) in enumerate(lines.items()):
+            price = prices.get(unit)
+            numerator, denominator = (0, 0) if price is None else (price.numerator, price.denominator)
+            leaves.append((1 << line, form.first, form.minus, form.plus, numerator, denominator))
+        self.leaves = tuple(leaves)
+        self.all = (1 << len(leaves)) - 1
+        # By the bits of the lines that are not zero; few combinations ever occur.
+        self.heads: dict[int, _Head] = {}
+
+    def head(self, mask: int) -> _Head:
+        """The lines whose bits are set, remembered."""
+        lines = [line for bit, line in enumerate(self._lines) if mask >> bit & 1]
+        head = self.heads[mask] = (
+            tuple(unit for unit, _ in lines),
+            tuple(price and round_half_even(price.numerator, price.denominator) for _, price in lines),
+            tuple(price for _, price in lines),
+        )
+        return head
+
+
+class Plan:
+    """How one shape of usage is rated under one set of prices. Its answers never change."""
+
+    __slots__ = ("_bands", "_checks", "_gaps", "_guarded", "_reason", "_stated", "_subject", "_thresholds", "_total")
+
+    def __init__(self, shape: Shape, priced: Priced, subject: Subject) -> None:
+        prices = priced.prices
+        shares = shape.shares([*prices, *shape.uncovered(prices)])
+        lines = {unit: shares[unit] for unit in sorted(shares, key=lambda unit: shape.positions[unit])}
+        if names.REQUESTS in prices and names.REQUESTS not in lines:
+            lines[names.REQUESTS] = Form(len(shape.stated))
+        heights = {step.above for steps in prices.values() for step in steps[1:]}
+        total = shape.positions.get(names.INPUT_TOKENS)
+        needed = [*prices, names.INPUT_TOKENS] if heights else [*prices]
+        gaps = [shape.gap(unit) for unit in dict.fromkeys(needed) if unit not in shape.positions]
+        self._gaps: tuple[Gap, ...] = tuple(gap for gap in gaps if gap)
+        self._checks = tuple(shape.consistency() - set(lines.values()))
+        self._guarded = bool(self._gaps or self._checks)
+        self._total = 0 if total is None else total
+        self._thresholds = () if total is None else tuple(sorted(heights))
+        self._bands = tuple(
+            _Band(
+                {shape.name(unit): form for unit, form in lines.items()},
+                {shape.name(unit): price_above(steps, above + 1) for unit, steps in prices.items()},
+            )
+            for above in (-1, *self._thresholds)
+        )
+        self._reason: Reason = priced.reason
+        self._stated = shape.stated
+        self._subject = subject
+
+    def rate(self, usage: Mapping[str, int]) -> Rated:
+        """Rate one usage of the plan's shape: the same units in the same order."""
+        counts = [*usage.values(), REQUESTS_PER_CALL]
+        if self._guarded and (fault := self._fault(counts)):
+            return self._as_stated(counts, fault)
+        thresholds = self._thresholds
+        band = self._bands[bisect_left(thresholds, counts[self._total]) if thresholds else 0]
+        reason = self._reason
+        quantities: list[int] = []
+        amounts: list[int | None] = []
+        cost = 0
+        mask = band.all
+        # One flat loop over plain tuples: measured faster than map() and operator, and than a call for each line.
+        for bit, first, minus, plus, numerator, denominator in band.leaves:
+            quantity = counts[first]
+            if minus:
+                for at in minus:
+                    quantity -= counts[at]
+                for at in plus:
+                    quantity += counts[at]
+            if quantity > 0:
+                quantities.append(quantity)
+                if denominator == 1:
+                    amount = quantity * numerator
+                elif denominator:
+                    amount = round_half_even(quantity * numerator, denominator)
+                else:
+                    amounts.append(None)
+                    reason = reason or "no_price_for_unit"
+                    continue
+                amounts.append(amount)
+                cost += amount
+            elif quantity:
+                return self._as_stated(counts, "inconsistent_usage")
+            else:
+                mask ^= bit
+        units, unit_prices, list_prices = band.heads.get(mask) or band.head(mask)
+        subject = self._subject
+        return Rated(
+            units,
+            tuple(quantities),
+            unit_prices,
+            tuple(amounts),
+            None if reason else cost,
+            subject.currency,
+            "unpriced" if reason else "priced",
+            reason,
+            subject.model,
+            subject.price_id,
+            subject.price_book,
+            list_prices,
+        )
+
+    def _fault(self, counts: Sequence[int]) -> Reason:
+        """What forbids telling the lines apart; empty when nothing does."""
+        for form in self._checks:
+            left = counts[form.first]
+            for at in form.minus:
+                left -= counts[at]
+            for at in form.plus:
+                left += counts[at]
+            if left < 0:
+                return "inconsistent_usage"
+        for gap in self._gaps:
+            if any(counts[at] for at in gap.parts) or any(counts[one] and counts[other] for one, other in gap.pairs):
+                return "incomplete_usage"
+        return ""
+
+    def _as_stated(self, counts: Sequence[int], reason: Reason) -> Rated:
+        """No lines can be told apart: give back what was stated, without a price."""
+        return unrated(dict(zip(self._stated, counts, strict=False)), self._subject, reason)
+
+
+def unrated(usage: Mapping[str, int], subject: Subject, reason: Reason) -> Rated:
+    """The answer without a cost: the quantities as stated. Without any, the state is `unknown`."""
+    stated = {unit: quantity for unit, quantity in usage.items() if quantity}
+    nothing = (None,) * len(stated)
+    return Rated(
+        tuple(stated),
+        tuple(stated.values()),
+        nothing,
+        nothing,
+        None,
+        subject.currency,
+        "unknown" if reason == "no_usage" else "unpriced",
+        reason,
+        subject.model,
+        subject.price_id,
+        subject.price_book,
+        nothing,
+    )

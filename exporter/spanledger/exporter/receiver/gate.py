@@ -1,0 +1,167 @@
+"""What both doors share: who is asking, how many bytes are under way, and how long an answer may take.
+
+An append that has begun always ends: neither a sender that goes away nor an answer that takes too long cancels
+it. The sender is then told to come again, and the ledger folds the duplicate (OTLP 1.11, "Duplicate Data").
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from spanledger.exporter.credential import Credential
+from spanledger.exporter.failures import Refused, TooLarge, Transient
+from spanledger.exporter.journal import Signal
+from spanledger.exporter.receiver.port import Answer, Intake
+
+# What senders may have us hold at once, over all connections and both doors.
+IN_FLIGHT_BYTES_MAX: Final = 256 * 1024 * 1024
+
+# Stock senders give up after 10 s. An answer at 8 s leaves one more attempt; half a second covers the way back.
+ANSWER_S_MAX: Final = 8.0
+DEADLINE_MARGIN_S: Final = 0.5
+
+# A body that takes longer than this holds its memory for nothing: 16 MiB in 30 s is 4.5 Mbit/s.
+BODY_S_MAX: Final = 30.0
+
+_LOG: Final = logging.getLogger("spanledger.receiver")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a sender may ask of us. Sizes in bytes, inflated; times in seconds."""
+
+    body_bytes: int
+    in_flight_bytes: int = IN_FLIGHT_BYTES_MAX
+    body_s: float = BODY_S_MAX
+    answer_s: float = ANSWER_S_MAX
+
+
+class InFlight:
+    """Counts the bytes that all requests hold together, and refuses what would exceed the limit."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self.bytes = 0
+
+    def take(self, count: int) -> None:
+        """Add bytes to what is held. Raises `Transient` when they do not fit."""
+        if self.bytes + count > self._bytes_max:
+            msg = "too many bytes are in flight"
+            raise Transient(msg)
+        self.bytes += count
+
+    def give_back(self, count: int) -> None:
+        """Take bytes out again, once they are freed."""
+        self.bytes -= count
+
+    @contextmanager
+    def reading(self) -> Generator[Callable[[int], None]]:
+        """Yield the function that counts a body while it grows; what it counted is given back at the end."""
+        held = 0
+
+        def grow(count: int) -> None:
+            nonlocal held
+            self.take(count)
+            held += count
+
+        try:
+            yield grow
+        finally:
+            self.give_back(held)
+
+
+class Gate:
+    """Hands requests of both doors to the intake, within the limits, until it is closed."""
+
+    def __init__(self, intake: Intake, credential: Credential, limits: Limits, ready: Callable[[], bool]) -> None:
+        self._intake = intake
+        self._credential = credential
+        self._ready = ready
+        self._appends: set[asyncio.Future[Answer]] = set()
+        self.limits = limits
+        self.closed = asyncio.Event()
+        # gRPC tells a message's size only once it has all of it, so a call reads when a whole body limit is free
+        # for it in one half of the allowance; bodies whose size is known share the other half.
+        half = max(limits.in_flight_bytes // 2, limits.body_bytes)
+        self.in_flight = InFlight(half)
+        self.unsized_reads = asyncio.Semaphore(max(1, half // limits.body_bytes))
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request sent now could be made durable."""
+        return not self.closed.is_set() and self._ready()
+
+    def authenticate(self, headers: Mapping[str, str]) -> Credential:
+        """Return the credential of a request by its lower-case headers: on an open receiver, always the same."""
+        del headers
+        return self._credential
+
+    def check_open(self) -> None:
+        """Raise `Transient` when no request is taken any more."""
+        if self.closed.is_set():
+            msg = "the receiver is shutting down"
+            raise Transient(msg)
+
+    async def admit(self, signal: Signal, body: bytes, credential: Credential, budget_s: float | None = None) -> Answer:
+        """Have a protobuf request made durable. Raises one of the failures of `exporter.failures`.
+
+        `budget_s` is the time the sender still waits; None when it did not say.
+        """
+        if len(body) > self.limits.body_bytes:
+            raise TooLarge(too_large(self.limits.body_bytes))
+        answer_s = self.limits.answer_s if budget_s is None else min(budget_s - DEADLINE_MARGIN_S, self.limits.answer_s)
+        append = self._begin(signal, body, credential)
+        # wait() leaves the append alone, whether the time is up or the sender went away.
+        done, _ = await asyncio.wait({append}, timeout=max(answer_s, 0))
+        if not done:
+            msg = "the request was not confirmed as durable in time"
+            raise Transient(msg)
+        try:
+            return append.result()
+        except Refused:
+            raise
+        except Exception as bug:
+            msg = "the request could not be taken now"
+            raise Transient(msg) from bug
+
+    def close(self) -> None:
+        """Refuse every further request; health and readiness say so at once."""
+        self.closed.set()
+
+    async def settle(self, timeout_s: float) -> bool:
+        """Wait for the appends under way. Return whether all of them ended in time."""
+        if not self._appends:
+            return True
+        _, pending = await asyncio.wait(set(self._appends), timeout=timeout_s)
+        return not pending
+
+    def _begin(self, signal: Signal, body: bytes, credential: Credential) -> asyncio.Future[Answer]:
+        held_bytes = len(body)
+        self.in_flight.take(held_bytes)
+        append = asyncio.ensure_future(self._intake(signal, body, credential))
+        self._appends.add(append)
+
+        def ended(append: asyncio.Future[Answer]) -> None:
+            self._appends.discard(append)
+            self.in_flight.give_back(held_bytes)
+            report_bug(None if append.cancelled() else append.exception())
+
+        append.add_done_callback(ended)
+        return append
+
+
+def report_bug(failure: BaseException | None) -> None:
+    """Log an exception that is not one of our failures. Its text stays out: it may quote telemetry."""
+    if failure is None or isinstance(failure, Refused):
+        return
+    where = "".join(traceback.format_tb(failure.__traceback__))
+    _LOG.error("%s while taking a request; the sender was told to come again\n%s", type(failure).__name__, where)
+
+
+def too_large(bytes_max: int) -> str:
+    """Return the sentence for a body over the limit."""
+    return f"the request is larger than {bytes_max} bytes: send smaller batches, or raise SPANLEDGER_BODY_BYTES_MAX"

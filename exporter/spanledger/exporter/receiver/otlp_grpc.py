@@ -1,0 +1,184 @@
+"""The gRPC door: OTLP Export for the three signals and the health service, on raw bytes.
+
+grpc itself decodes nothing: its own deserialiser would answer a broken message with INTERNAL, which senders take
+for a reason to drop. This is the only module that imports grpc.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Final, Protocol
+
+import grpc
+import grpc.aio
+
+from spanledger.exporter.failures import Permanent, Transient
+from spanledger.exporter.journal import Signal
+from spanledger.exporter.receiver.answers import Refusal, refusal, response
+from spanledger.exporter.receiver.gate import Gate, report_bug
+from spanledger.exporter.receiver.health import HEALTH_SERVICE, Health
+from spanledger.exporter.receiver.listening import cannot_listen, check_free
+from spanledger.exporter.settings import Address
+
+STREAMS_MAX: Final = 128
+"""Calls under way on one connection."""
+METADATA_BYTES_MAX: Final = 16 * 1024
+
+_SERVICES: Final = {
+    "opentelemetry.proto.collector.trace.v1.TraceService": Signal.TRACES,
+    "opentelemetry.proto.collector.logs.v1.LogsService": Signal.LOGS,
+    "opentelemetry.proto.collector.metrics.v1.MetricsService": Signal.METRICS,
+}
+_STATUS_CODES: Final[dict[int, grpc.StatusCode]] = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class Context(Protocol):
+    """What this door uses of `grpc.aio.ServicerContext`."""
+
+    async def read(self) -> object:
+        """Return the next message, or `grpc.aio.EOF`."""
+        ...
+
+    def time_remaining(self) -> float | None:
+        """Return the seconds until the caller's deadline; None when it set none."""
+        ...
+
+    def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]]:
+        """Return the caller's metadata."""
+        ...
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        """Set the status of the answer."""
+        ...
+
+    def set_details(self, details: str) -> None:
+        """Set the message of the answer."""
+        ...
+
+    def set_trailing_metadata(self, trailing_metadata: tuple[tuple[str, bytes], ...]) -> None:
+        """Set the trailers of the answer."""
+        ...
+
+
+class GrpcDoor:
+    """OTLP/gRPC on one address."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._server = grpc.aio.server(options=_options(gate.limits.body_bytes))
+        self._server.add_generic_rpc_handlers((_Routes(gate),))
+
+    async def start(self, address: Address) -> Address:
+        """Listen; return the bound address. Raises `ConfigurationError` when the port is taken."""
+        try:
+            # grpc would write lines of its own to stderr, and not say which error it met.
+            check_free(address)
+            port = self._server.add_insecure_port(str(address))
+        except OSError as error:
+            raise cannot_listen(address, "--grpc", error) from error
+        await self._server.start()
+        return Address(address.host, port)
+
+    async def drain(self, grace_s: float) -> None:
+        """Send GOAWAY, let the calls under way end for `grace_s` seconds, then cancel what is left."""
+        await self._server.stop(grace_s)
+
+
+class _Routes(grpc.GenericRpcHandler):
+    """Method name → handler. Everything else, reflection included, is UNIMPLEMENTED."""
+
+    def __init__(self, gate: Gate) -> None:
+        health = Health(gate, frozenset(_SERVICES))
+        self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            f"/{service}/Export": grpc.stream_unary_rpc_method_handler(_export(gate, signal))
+            for service, signal in _SERVICES.items()
+        }
+        self._handlers[f"/{HEALTH_SERVICE}/Check"] = grpc.unary_unary_rpc_method_handler(_health_check(health))
+        self._handlers[f"/{HEALTH_SERVICE}/Watch"] = grpc.unary_stream_rpc_method_handler(_health_watch(health))
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes] | None":
+        """Return the handler of a call."""
+        return self._handlers.get(handler_call_details.method)
+
+
+def _export(gate: Gate, signal: Signal) -> Callable[[object, Context], Awaitable[bytes]]:
+    """Return the handler of one signal.
+
+    It is registered as client-streaming, which is the same on the wire: so the message is read when the gate has
+    room for it, not as soon as the call arrives.
+    """
+
+    async def export(_messages: object, context: Context) -> bytes:
+        try:
+            credential = gate.authenticate(_headers(context))
+            body = await _message(gate, context)
+            answer = await gate.admit(signal, body, credential, context.time_remaining())
+        except Exception as failure:  # noqa: BLE001 - anything else than a status would be UNKNOWN: senders drop on it
+            report_bug(failure)
+            return _refuse(context, refusal(failure))
+        return response(signal, answer)
+
+    return export
+
+
+async def _message(gate: Gate, context: Context) -> bytes:
+    """Read the one message of a call, once there is room for the largest."""
+    gate.check_open()
+    try:
+        async with asyncio.timeout(gate.limits.body_s), gate.unsized_reads:
+            message = await context.read()
+    except TimeoutError as error:
+        msg = f"the request did not arrive within {gate.limits.body_s:g} s"
+        raise Transient(msg) from error
+    if not isinstance(message, bytes):
+        msg = "the call carries no message"
+        raise Permanent(msg)
+    return message
+
+
+def _headers(context: Context) -> Mapping[str, str]:
+    return {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
+
+
+def _refuse(context: Context, refused: Refusal) -> bytes:
+    context.set_code(_STATUS_CODES[refused.code])
+    context.set_details(refused.status().message)
+    context.set_trailing_metadata(refused.trailers())
+    return b""
+
+
+def _health_check(health: Health) -> Callable[[bytes, Context], Awaitable[bytes]]:
+    async def check(request: bytes, context: Context) -> bytes:
+        status = health.check(request)
+        if status is None:
+            context.set_code(grpc.StatusCode.NOT_FOUND)
+            return b""
+        return status
+
+    return check
+
+
+def _health_watch(health: Health) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
+    async def watch(request: bytes, _context: Context) -> AsyncIterator[bytes]:
+        async for status in health.watch(request):
+            yield status
+
+    return watch
+
+
+def _options(body_bytes_max: int) -> list[tuple[str, int]]:
+    return [
+        # Also the limit of an inflated message (measured: 800 MiB of zeros cost 7 MiB).
+        ("grpc.max_receive_message_length", body_bytes_max),
+        ("grpc.max_concurrent_streams", STREAMS_MAX),
+        ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
+        # Two receivers on one port would share the senders between them without a word.
+        ("grpc.so_reuseport", 0),
+        # Senders may ping each 10 s, also without a call; a flood ends in GOAWAY "too_many_pings".
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Connections are renewed, so that load spreads after a scale-out (grpc adds the jitter) and the dead ones go.
+        ("grpc.max_connection_age_ms", 5 * 60_000),
+        ("grpc.max_connection_age_grace_ms", 30_000),
+        ("grpc.max_connection_idle_ms", 15 * 60_000),
+        ("grpc.server_handshake_timeout_ms", 10_000),
+    ]

@@ -1,0 +1,152 @@
+"""Every setting, read once from flags and environment into one frozen record.
+
+Order: flag, `SPANLEDGER_*`, the predecessors' `LEDGER_*` / `TOKENLEDGER_*`, then standard names
+(`DATABASE_URL`, only when it is `clickhouse://`). A wrong value raises `ConfigurationError` naming it.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from platformdirs import user_data_path
+
+from spanledger.schemas import ConfigurationError
+from spanledger.schemas.claim import UNATTRIBUTED
+
+LOOPBACK: Final = "127.0.0.1"
+GRPC_PORT: Final = 4317
+HTTP_PORT: Final = 4318
+API_PORT: Final = 8318
+
+# OTLP 1.11 recommends 64 MiB; 16 MiB bounds what one hostile body can make us hold (a deviation we document).
+BODY_BYTES_MAX: Final = 16 * 1024 * 1024
+BODY_BYTES_CEILING: Final = 64 * 1024 * 1024
+
+CLICKHOUSE_SCHEMES: Final = ("clickhouse", "clickhouses", "clickhouse+http", "clickhouse+https")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a door listens. Port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What every command, server and in-process exporter runs with."""
+
+    store: str
+    """A folder (embedded chDB) or a `clickhouse://user:password@host:8123/database` URL."""
+    data: Path
+    """The journal folder."""
+    grpc: Address = Address(LOOPBACK, GRPC_PORT)
+    http: Address = Address(LOOPBACK, HTTP_PORT)
+    api: Address = Address(LOOPBACK, API_PORT)
+    tenant: str = UNATTRIBUTED
+    """Who is charged when the telemetry names nobody."""
+    otlp_endpoint: str = ""
+    """Inside an application: send to this receiver (OTLP/HTTP base URL) instead of a store."""
+    api_key: str = ""
+    body_bytes_max: int = BODY_BYTES_MAX
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the store is the engine inside the process, under a folder."""
+        return not is_clickhouse(self.store)
+
+
+def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Settings:
+    """Read the settings. `flags` carry a command's options (None: not given) and win over the environment.
+
+    Raises `ConfigurationError` with one sentence that names the wrong setting and the cure.
+    """
+    env = os.environ if environ is None else environ
+    store = flags.get("store") or _first(env, "SPANLEDGER_STORE", "LEDGER_STORE") or _database_url(env)
+    store = _checked_store(store or str(user_data_path("spanledger", appauthor=False) / "store"))
+    data = flags.get("data") or env.get("SPANLEDGER_DATA")
+    return Settings(
+        store=store,
+        data=Path(data).expanduser().absolute() if data else _default_journal(store),
+        grpc=_address("--grpc", flags.get("grpc") or env.get("SPANLEDGER_GRPC"), GRPC_PORT),
+        http=_address("--http", flags.get("http") or env.get("SPANLEDGER_HTTP"), HTTP_PORT),
+        api=_address("--api", flags.get("api") or env.get("SPANLEDGER_API"), API_PORT),
+        tenant=flags.get("tenant") or _first(env, "SPANLEDGER_TENANT", "LEDGER_TENANT") or UNATTRIBUTED,
+        otlp_endpoint=_endpoint(env.get("SPANLEDGER_OTLP_ENDPOINT", "")),
+        api_key=env.get("SPANLEDGER_API_KEY", ""),
+        body_bytes_max=_body_bytes(env.get("SPANLEDGER_BODY_BYTES_MAX", "")),
+    )
+
+
+def is_clickhouse(store: str) -> bool:
+    """Whether a store setting names a ClickHouse server rather than a folder."""
+    return store.split("://", 1)[0] in CLICKHOUSE_SCHEMES and "://" in store
+
+
+def _first(env: Mapping[str, str], *names: str) -> str:
+    return next((env[name] for name in names if env.get(name)), "")
+
+
+def _database_url(env: Mapping[str, str]) -> str:
+    url = _first(env, "DATABASE_URL")
+    return url if is_clickhouse(url) else ""
+
+
+def _checked_store(store: str) -> str:
+    if is_clickhouse(store):
+        if not urlsplit(store).hostname:
+            msg = f"SPANLEDGER_STORE {_without_password(store)!r} names no host: write clickhouse://HOST:8123/DATABASE"
+            raise ConfigurationError(msg)
+        return store
+    if "://" in store:
+        msg = f"SPANLEDGER_STORE {_without_password(store)!r} is neither a folder nor a clickhouse:// URL"
+        raise ConfigurationError(msg)
+    return str(Path(store).expanduser().absolute())
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://…@{rest.rpartition('@')[2]}" if "@" in rest else url
+
+
+def _default_journal(store: str) -> Path:
+    """`STORE/journal`, or for a ClickHouse store a folder of its own under the user-data folder."""
+    if not is_clickhouse(store):
+        return Path(store) / "journal"
+    parts = urlsplit(store)
+    name = quote(f"{parts.hostname}-{parts.port or 8123}{parts.path or '/default'}".replace("/", "-"), safe="")
+    return user_data_path("spanledger", appauthor=False) / "journal" / name
+
+
+def _address(flag: str, text: str | None, port_default: int) -> Address:
+    if not text:
+        return Address(LOOPBACK, port_default)
+    host, _, port = text.rpartition(":")
+    if not port.isascii() or not port.isdigit() or int(port) > 65535:
+        msg = f"{flag} {text!r} is not [HOST:]PORT with a port from 0 to 65535"
+        raise ConfigurationError(msg)
+    return Address(host.strip("[]") or LOOPBACK, int(port))
+
+
+def _endpoint(url: str) -> str:
+    if url and urlsplit(url).scheme not in {"http", "https"}:
+        msg = f"SPANLEDGER_OTLP_ENDPOINT {url!r} must be an http:// or https:// base URL, such as http://localhost:4318"
+        raise ConfigurationError(msg)
+    return url.rstrip("/")
+
+
+def _body_bytes(text: str) -> int:
+    if not text:
+        return BODY_BYTES_MAX
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= BODY_BYTES_CEILING:
+        msg = f"SPANLEDGER_BODY_BYTES_MAX {text!r} must be a whole number of bytes from 1 to {BODY_BYTES_CEILING}"
+        raise ConfigurationError(msg)
+    return int(text)

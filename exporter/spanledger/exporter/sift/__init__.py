@@ -1,0 +1,5 @@
+"""Raw OTLP request in; usage spans out, reduced to what may be kept. No I/O."""
+
+from spanledger.exporter.sift.sift import Resource, Sifted, UsageSpan, sift
+
+__all__ = ["Resource", "Sifted", "UsageSpan", "sift"]

@@ -1,0 +1,169 @@
+"""Rows of the ledger's tables as Native blocks, ready for `Store.insert(table, *block)`.
+
+The event's columns come from the record's own declarations; the other tables' stand beside their row types here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from spanledger.exporter.store import native
+from spanledger.schemas import LedgerEvent
+from spanledger.schemas.event import COLUMNS
+
+ROWS_PER_BLOCK: Final = 1024
+"""Rows transposed at a time, so that their values still lie in the processor's cache when they are encoded."""
+
+_Encoder = Callable[[Sequence[Any]], bytes]
+
+_ENCODERS: Final[dict[str, _Encoder]] = {
+    "FixedString(16)": partial(native.fixed, width=16),
+    "LowCardinality(String)": native.words,
+    "String": native.strings,
+    "DateTime64(9, 'UTC')": native.int64s,
+    "Int64": native.int64s,
+    "UInt16": native.uint16s,
+    "UInt64": native.uint64s,
+    "Nullable(Int64)": native.nullable_int64s,
+    "Nullable(Decimal(38, 18))": native.decimals,
+    "Array(LowCardinality(String))": native.word_arrays,
+    "Array(Int64)": native.int64_arrays,
+    "Array(Nullable(Decimal(38, 18)))": native.decimal_arrays,
+    "Map(LowCardinality(String), String)": native.word_maps,
+    "Map(LowCardinality(String), Int64)": native.word_int64_maps,
+}
+"""ClickHouse type → encoder; a column of another type fails when this module is imported."""
+
+
+class ClaimRow(NamedTuple):
+    """One row of `ledger_claims`. Times are nanoseconds since 1970 UTC."""
+
+    tenant: str
+    claim_id: bytes
+    charge_id: bytes
+    rule: str
+    scope: str
+    trace_id: str
+    response_id: str
+    service_name: str
+    claim_time: int
+    received_at: int
+    settled_at: int
+    payload: bytes
+    """The claim as JSON, as `spanledger.schemas.claim.seal` gives it."""
+
+
+class PostingRow(NamedTuple):
+    """One row of `ledger_postings`: what became of a stretch of a journal."""
+
+    posted_at: int
+    shard: str
+    first_seq: int
+    last_seq: int
+    counts: Mapping[str, int]
+
+
+class QuarantineRow(NamedTuple):
+    """One row of `ledger_quarantine`: something accepted that cannot be booked, and why."""
+
+    received_at: int
+    tenant: str
+    scope: str
+    reason: str
+    trace_id: str
+    span_id: str
+    payload: bytes
+    """What was quarantined, in whatever form it came."""
+
+
+Block = tuple[list[str], bytes]
+"""The column names and the Native bytes of some rows."""
+
+
+def events_block(events: Sequence[LedgerEvent]) -> Block:
+    """Rows of `ledger_events`. Raises `ValueError` or `OverflowError` on an event no column can hold."""
+    return _EVENTS.encode(map(msgspec.structs.astuple, events))
+
+
+def claims_block(rows: Sequence[ClaimRow]) -> Block:
+    """Rows of `ledger_claims`."""
+    return _CLAIMS.encode(rows)
+
+
+def postings_block(rows: Sequence[PostingRow]) -> Block:
+    """Rows of `ledger_postings`."""
+    return _POSTINGS.encode(rows)
+
+
+def quarantine_block(rows: Sequence[QuarantineRow]) -> Block:
+    """Rows of `ledger_quarantine`."""
+    return _QUARANTINE.encode(rows)
+
+
+class _Table:
+    """A table's columns, each with its type and encoder."""
+
+    def __init__(self, types: Mapping[str, str], **encoders: _Encoder) -> None:
+        self._columns = [(name, type_, encoders.get(name) or _ENCODERS[type_]) for name, type_ in types.items()]
+        self._names = list(types)
+
+    def encode(self, rows: Iterable[Sequence[object]]) -> Block:
+        """All rows, as one block after the other."""
+        rest = iter(rows)
+        blocks: list[bytes] = []
+        while part := list(islice(rest, ROWS_PER_BLOCK)):
+            values = zip(*part, strict=True)
+            columns = [
+                native.Column(name, type_, encode(column))
+                for (name, type_, encode), column in zip(self._columns, values, strict=True)
+            ]
+            blocks.append(native.block(columns, len(part)))
+        return self._names, b"".join(blocks)
+
+
+_WORD: Final = "LowCardinality(String)"
+_TIME: Final = "DateTime64(9, 'UTC')"
+_ID: Final = "FixedString(16)"
+
+_EVENTS: Final = _Table({name: column.type for name, column in COLUMNS.items()})
+_CLAIMS: Final = _Table(
+    {
+        "tenant": _WORD,
+        "claim_id": _ID,
+        "charge_id": _ID,
+        "rule": _WORD,
+        "scope": _WORD,
+        "trace_id": "String",
+        "response_id": "String",
+        "service_name": _WORD,
+        "claim_time": _TIME,
+        "received_at": _TIME,
+        "settled_at": _TIME,
+        "payload": "String",
+    },
+    payload=native.byte_strings,
+)
+_POSTINGS: Final = _Table(
+    {
+        "posted_at": _TIME,
+        "shard": "String",
+        "first_seq": "UInt64",
+        "last_seq": "UInt64",
+        "counts": "Map(LowCardinality(String), Int64)",
+    },
+)
+_QUARANTINE: Final = _Table(
+    {
+        "received_at": _TIME,
+        "tenant": _WORD,
+        "scope": _WORD,
+        "reason": _WORD,
+        "trace_id": "String",
+        "span_id": "String",
+        "payload": "String",
+    },
+    payload=native.byte_strings,
+)

@@ -1,0 +1,100 @@
+"""The embedded engine: chDB under STORE/chdb, one process at a time, data on the disk when an insert returns.
+
+A block goes in through an anonymous memory file and `FROM INFILE`, which reports every error. Never use chDB's
+`send_insert`: it answers success for rows the engine refused.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from spanledger.exporter.store.lock import FolderLock
+from spanledger.exporter.store.statements import literal, quoted
+from spanledger.schemas import ConfigurationError, StoreUnavailableError
+
+DATABASE: Final = "spanledger"
+ENGINE_FOLDER: Final = "chdb"
+
+
+class EmbeddedEngine:
+    """Opens clients to one folder's engine and knows how a block is inserted there."""
+
+    embedded = True
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder's lock and start the engine; a missing folder is made.
+
+        Raises `StoreLockedError`, `StoreUnavailableError` or, when the engine is not installed, `ConfigurationError`.
+        """
+        _make(folder)
+        self.url = str(folder)
+        self._path = str(folder / ENGINE_FOLDER)
+        self._lock = FolderLock(folder)
+        try:
+            self.settings = self._start()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def connect(self, settings: Mapping[str, object]) -> Client:
+        """One more client, with these settings on every statement it runs."""
+        return clickhouse_connect.get_client(
+            interface="chdb", path=self._path, database=DATABASE, settings=dict(settings), tz_mode="aware"
+        )
+
+    def insert(self, client: Client, table: str, columns: Sequence[str], block: bytes) -> None:
+        """Insert a Native block; returns when it is stored."""
+        if not hasattr(os, "memfd_create"):
+            client.raw_insert(quoted(table), columns, block, fmt="Native")
+            return
+        names = ", ".join(quoted(name) for name in columns)
+        descriptor = os.memfd_create("spanledger-block")
+        try:
+            _write(descriptor, block)
+            path = literal(f"/proc/self/fd/{descriptor}")
+            client.command(f"INSERT INTO {quoted(table)} ({names}) FROM INFILE {path} FORMAT Native")
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Let another process have the folder."""
+        self._lock.close()
+
+    def _start(self) -> frozenset[str]:
+        try:
+            client = clickhouse_connect.get_client(interface="chdb", path=self._path)
+        except ImportError as error:
+            msg = "the embedded engine is not installed: pip install 'spanledger[server]', or name a clickhouse:// store"
+            raise ConfigurationError(msg) from error
+        except (ClickHouseError, OSError) as error:
+            msg = (
+                f"the embedded engine cannot open {self._path} ({error}): a process opens one embedded store at a time, "
+                "and the folder must be one that spanledger wrote"
+            )
+            raise StoreUnavailableError(msg) from error
+        try:
+            client.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+            return frozenset(client.server_settings)
+        finally:
+            client.close()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / ENGINE_FOLDER).mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        msg = f"the store {folder} is not a folder we can write ({error.strerror}): name another with SPANLEDGER_STORE"
+        raise ConfigurationError(msg) from error
+
+
+def _write(descriptor: int, block: bytes) -> None:
+    with memoryview(block) as rest:
+        written = 0
+        while written < len(rest):
+            written += os.write(descriptor, rest[written:])

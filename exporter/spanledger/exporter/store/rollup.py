@@ -1,0 +1,9 @@
+"""Placeholder until the rollup lands: the API that posting calls."""
+
+
+class Rollup:
+    def __init__(self, store: object) -> None: ...
+
+    def mark_dirty(self, times_ns: set[int]) -> None: ...
+
+    def refresh(self) -> None: ...

@@ -1,0 +1,151 @@
+"""The store: one object over both engines. Statements go in, rows come out, and every failure is one of ours.
+
+Any thread may call it. A child made by `fork` may not: the engine's threads do not live there, and it would hang.
+"""
+
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from clickhouse_connect.driver.client import Client
+
+from spanledger.exporter.settings import is_clickhouse
+from spanledger.exporter.store.embedded import EmbeddedEngine
+from spanledger.exporter.store.pool import Pool
+from spanledger.exporter.store.refusals import translated
+from spanledger.exporter.store.server import STATEMENT_SECONDS_MAX, ServerEngine
+from spanledger.exporter.store.statements import one_reading_statement
+from spanledger.schemas import StoreUnavailableError
+
+# Every month from 1970 to 2262 is a partition: a hostile spread of times makes an insert slow, never impossible.
+_PARTITIONS_PER_INSERT_MAX: Final = 4000
+
+SETTINGS: Final = {
+    # An insert is stored when it returns, and never dropped as a repetition of another (RELIABILITY F6).
+    "async_insert": 0,
+    "deduplicate_insert": "disable",
+    "insert_deduplicate": 0,
+    "max_partitions_per_insert_block": _PARTITIONS_PER_INSERT_MAX,
+    # Folding equal keys at insert costs four times the insert itself; FINAL and merges do it anyway.
+    "optimize_on_insert": 0,
+    "max_execution_time": STATEMENT_SECONDS_MAX,
+}
+"""What every statement of ours runs with; one the engine does not have is left out."""
+
+USER_ROWS_MAX: Final = 1_000_000
+_USER_SECONDS_MAX: Final = 60
+USER_SETTINGS: Final = {
+    "max_execution_time": _USER_SECONDS_MAX,
+    "max_memory_usage": 4 * 1024**3,
+    "max_result_rows": USER_ROWS_MAX,
+    "max_result_bytes": 1024**3,
+    "result_overflow_mode": "throw",
+    "readonly": 1,
+}
+"""What a user's own SQL may cost. `readonly` comes last: after it nothing can be set, not even by the user's SQL."""
+_USER_CLIENTS_MAX: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A query's answer with the names and ClickHouse types of its columns."""
+
+    columns: list[str]
+    types: list[str]
+    rows: list[tuple[object, ...]]
+
+
+class Engine(Protocol):
+    """What differs between the embedded engine and a server."""
+
+    embedded: bool
+    url: str
+    settings: frozenset[str]
+    """The names of the settings it knows."""
+
+    def connect(self, settings: Mapping[str, object]) -> Client:
+        """One more client, with these settings on every statement."""
+        ...
+
+    def insert(self, client: Client, table: str, columns: Sequence[str], block: bytes) -> None:
+        """Insert a Native block; returns when it is stored."""
+        ...
+
+    def close(self) -> None:
+        """Free what the engine holds beside its clients."""
+        ...
+
+
+def open_store(location: str) -> "Store":
+    """Open a folder (embedded engine) or a `clickhouse://` URL. No migration, no posting.
+
+    Raises `StoreLockedError`, `StoreUnavailableError` or `ConfigurationError`, each one sentence with the cure.
+    """
+    return Store(ServerEngine(location) if is_clickhouse(location) else EmbeddedEngine(Path(location).absolute()))
+
+
+class Store:
+    """An open store. Tables and views are named bare: statements run in the store's own database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.url = engine.url
+        """The folder, or the URL without user and password."""
+        self.embedded = engine.embedded
+        self._engine = engine
+        self._pid = os.getpid()
+        settings = {name: value for name, value in SETTINGS.items() if name in engine.settings}
+        self._clients = Pool(lambda: engine.connect(settings))
+        self._user_clients = Pool(lambda: engine.connect(USER_SETTINGS), clients_max=_USER_CLIENTS_MAX)
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
+        """The rows of a reading statement. Parameters are bound by the engine: `{name:Type}` in the SQL."""
+        return self.query_table(sql, parameters).rows
+
+    def query_table(self, sql: str, parameters: Mapping[str, object] | None = None) -> Table:
+        """The rows with their columns' names and types."""
+        with self._borrowed(self._clients, "the store refused a query") as client:
+            return _table(client, sql, parameters)
+
+    def query_user(self, sql: str) -> Table:
+        """Run a user's own SQL: one statement, read-only, bounded in time, memory and rows (`USER_SETTINGS`)."""
+        statement = one_reading_statement(sql)
+        with self._borrowed(self._user_clients, "the store refused the SQL") as client:
+            return _table(client, statement, None)
+
+    def command(self, sql: str) -> None:
+        """Run a statement that returns nothing: DDL, or an INSERT … SELECT."""
+        with self._borrowed(self._clients, "the store refused a statement") as client:
+            client.command(sql)
+
+    def insert(self, table: str, columns: Sequence[str], block: bytes) -> None:
+        """Insert a Native block (`native.block`). When it returns the rows are stored; it raises on any error.
+
+        `RefusedRowsError`: the rows are at fault. `StoreUnavailableError`: some rows may be stored; read back.
+        """
+        with self._borrowed(self._clients, f"the store refused rows of {table}") as client:
+            self._engine.insert(client, table, columns, block)
+
+    def close(self) -> None:
+        """Close every client and free the folder. In a forked child it does nothing."""
+        if os.getpid() != self._pid:
+            return
+        self._clients.close()
+        self._user_clients.close()
+        self._engine.close()
+
+    @contextmanager
+    def _borrowed(self, pool: Pool, doing: str) -> Generator[Client]:
+        if os.getpid() != self._pid:
+            msg = f"the store {self.url} was opened before this process was forked: open it again in the child"
+            raise StoreUnavailableError(msg)
+        with translated(doing), pool.borrowed() as client:
+            yield client
+
+
+def _table(client: Client, sql: str, parameters: Mapping[str, object] | None) -> Table:
+    answer = client.query(sql, parameters=dict(parameters) if parameters else None)
+    types = [column_type.name for column_type in answer.column_types]
+    return Table(list(answer.column_names), types, [tuple(row) for row in answer.result_rows])

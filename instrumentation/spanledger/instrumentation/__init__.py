@@ -1,0 +1,1 @@
+"""What runs inside an application. Importing it is cheap, and nothing in it may hurt its host."""

@@ -1,0 +1,18 @@
+"""Reads and accounts: what the commands and programs ask of the ledger. Nothing heavy is imported until it is used."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spanledger.ledger.ledger import Ledger
+
+__all__ = ["Ledger"]
+
+
+def __getattr__(name: str) -> object:
+    """Import `Ledger` when it is asked for: `spanledger --help` must not pay for it."""
+    if name == "Ledger":
+        from spanledger.ledger.ledger import Ledger  # noqa: PLC0415 (the point of this function)
+
+        return Ledger
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -1,0 +1,96 @@
+"""The local endpoint of `serve`: the commands of the store's owner work through it. Loopback, one bearer token.
+
+It answers nothing but health without the token, runs reading statements only, and never redirects.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable
+from typing import Final, cast
+
+import msgspec
+
+from spanledger.exporter.receiver.otlp_http import App, Message, Receive, Send
+from spanledger.ledger.access.endpoint_file import Endpoint
+from spanledger.ledger.access.port import Access
+from spanledger.ledger.access.wire import Failure, Health, PostRequest, QueryRequest, QueryResponse
+from spanledger.schemas import SpanledgerError, StoreUnavailableError
+
+# A statement written by a person, with room for a list of some ten thousand ids.
+BODY_BYTES_MAX: Final = 1024 * 1024
+# Each runs in a thread; the engine itself uses every core for one.
+QUESTIONS_MAX: Final = 4
+
+_JSON: Final = [(b"content-type", b"application/json")]
+
+
+def endpoint_app(access: Access, endpoint: Endpoint) -> App:
+    """The ASGI application over a store that this process holds."""
+    turns = asyncio.Semaphore(QUESTIONS_MAX)
+
+    async def answered(path: str, body: bytes) -> bytes:
+        async with turns:
+            return await asyncio.to_thread(_answer, access, path, body)
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        method, path = scope["method"], str(scope["path"])
+        headers = dict(cast("list[tuple[bytes, bytes]]", scope["headers"]))
+        if (method, path) == ("GET", "/healthz"):
+            await _reply(send, 200, msgspec.json.encode(Health(proof=endpoint.proof)))
+        elif not hmac.compare_digest(headers.get(b"authorization", b""), f"Bearer {endpoint.token}".encode()):
+            await _refuse(send, 401, "Unauthorized", "the token of the store's endpoint.json is missing or wrong")
+        elif path not in {"/v1/query", "/v1/post"}:
+            await _refuse(send, 404, "NotFound", f"there is no {path}")
+        elif method != "POST":
+            await _refuse(send, 405, "MethodNotAllowed", f"{path} takes POST")
+        elif (body := await _body(receive)) is None:
+            await _refuse(send, 413, "TooLarge", f"a question is at most {BODY_BYTES_MAX} bytes")
+        else:
+            await _settle(send, answered(path, body))
+
+    return app
+
+
+def _answer(access: Access, path: str, body: bytes) -> bytes:
+    if path == "/v1/post":
+        request = msgspec.json.decode(body, type=PostRequest)
+        return msgspec.json.encode(access.post(close_window=request.close_window))
+    table = access.query(msgspec.json.decode(body, type=QueryRequest).sql)
+    return msgspec.json.encode(QueryResponse([*table.columns], [*table.types], [[*row] for row in table.rows]))
+
+
+async def _settle(send: Send, answer: Awaitable[bytes]) -> None:
+    """Send the answer, or the public error it ended in; anything else is a bug here, told as unavailable."""
+    try:
+        body = await answer
+    except msgspec.DecodeError as error:
+        await _refuse(send, 400, "ConfigurationError", f"the question cannot be read: {error}")
+    except StoreUnavailableError as error:
+        await _refuse(send, 503, type(error).__name__, str(error))
+    except SpanledgerError as error:
+        await _refuse(send, 422, type(error).__name__, str(error))
+    else:
+        await _reply(send, 200, body)
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The request's body; None if it is over the limit."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += cast("bytes", message.get("body", b""))
+        if len(body) > BODY_BYTES_MAX:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _refuse(send: Send, status: int, error: str, message: str) -> None:
+    await _reply(send, status, msgspec.json.encode(Failure(error=error, message=message)))
+
+
+async def _reply(send: Send, status: int, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": _JSON})
+    await send({"type": "http.response.body", "body": body})

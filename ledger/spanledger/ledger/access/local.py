@@ -1,0 +1,51 @@
+"""The ledger in this process: the store is open here, and nobody else can have it."""
+
+from collections.abc import Callable
+
+from spanledger.exporter.pipeline import Pipeline, open_pipeline
+from spanledger.exporter.settings import Settings
+from spanledger.ledger.access.port import Counts
+from spanledger.ledger.tables import Table, plain
+
+
+class LocalAccess:
+    """Questions and postings over an open pipeline."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self._posting = False
+
+    @classmethod
+    def open(cls, settings: Settings) -> "LocalAccess":
+        """Open (and migrate) the store. Raises what `open_pipeline` raises."""
+        return cls(open_pipeline(settings))
+
+    @property
+    def place(self) -> str:
+        """The folder, or the URL without user and password."""
+        return self.pipeline.store.url
+
+    def query(self, sql: str) -> Table:
+        """Answer one reading statement."""
+        answer = self.pipeline.store.query_user(sql)
+        return Table(tuple(answer.columns), tuple(answer.types), [tuple(map(plain, row)) for row in answer.rows])
+
+    def post(self, *, close_window: bool = False, progress: Callable[[int], None] | None = None) -> Counts:
+        """Post what waits, and bring the daily sums up to date if anything did."""
+        counts = self.pipeline.post(close_window=close_window, progress=progress)
+        if counts:
+            self.pipeline.poster.refresh_rollup()
+        return counts
+
+    def post_in_background(self) -> None:
+        """Post while the journal grows, until the access is closed: for whoever brings more than a handful."""
+        self._posting = True
+        self.pipeline.start()
+
+    def close(self) -> None:
+        """Free the store. What waits for evidence goes on waiting: a reader of the ledger decides nothing."""
+        if self._posting:
+            self.pipeline.close()
+        else:
+            self.pipeline.writer.close()
+            self.pipeline.store.close()

@@ -1,0 +1,33 @@
+"""The port between what is asked of the ledger and where it is: two verbs, whoever holds the store."""
+
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias
+
+from spanledger.ledger.tables import Table
+
+Counts: TypeAlias = Mapping[str, int]
+"""What a posting did: name of an outcome → spans."""
+
+
+class Access(Protocol):
+    """A way to one ledger."""
+
+    @property
+    def place(self) -> str:
+        """The store, as it is told to people."""
+        ...
+
+    def query(self, sql: str) -> Table:
+        """Answer one reading statement, within the bounds the store sets for what people ask.
+
+        Raises `StoreError` when the store refuses the statement, `StoreUnavailableError` when it is out of reach.
+        """
+        ...
+
+    def post(self, *, close_window: bool = False) -> Counts:
+        """Move everything that waits in the journals into the ledger; settle open calls if the window is closed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store. Doing it twice is harmless."""
+        ...

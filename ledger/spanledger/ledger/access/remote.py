@@ -1,0 +1,76 @@
+"""The ledger through the local endpoint of a running `serve`: one HTTP request per question, loopback only."""
+
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
+from typing import Final, TypeVar, cast
+from urllib.parse import urlsplit
+
+import msgspec
+
+from spanledger.ledger.access.endpoint_file import Endpoint
+from spanledger.ledger.access.port import Counts
+from spanledger.ledger.access.wire import FAILURES, Failure, Health, PostRequest, QueryRequest, QueryResponse
+from spanledger.ledger.tables import Row, Table
+from spanledger.schemas import StoreUnavailableError
+
+# A live endpoint on the same machine answers its health within milliseconds, under full load within a second.
+PROBE_TIMEOUT_S: Final = 2.0
+# A report over a hundred million events, or posting an hour's journal, takes minutes.
+ANSWER_TIMEOUT_S: Final = 3_600.0
+
+_Answer = TypeVar("_Answer")
+
+
+class RemoteAccess:
+    """The store is held by a running `serve`; it is asked."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    @property
+    def place(self) -> str:
+        """The store, and through whom."""
+        return f"{self.endpoint.store} (through the spanledger serve running at {self.endpoint.address})"
+
+    def query(self, sql: str) -> Table:
+        """Answer one reading statement."""
+        answer = self._ask("/v1/query", QueryRequest(sql=sql), QueryResponse)
+        return Table(tuple(answer.columns), tuple(answer.types), [cast("Row", tuple(row)) for row in answer.rows])
+
+    def post(self, *, close_window: bool = False) -> Counts:
+        """Have everything posted that waits in the journals."""
+        return self._ask("/v1/post", PostRequest(close_window=close_window), dict[str, int])
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _ask(self, path: str, question: msgspec.Struct, form: type[_Answer]) -> _Answer:
+        headers = {"authorization": f"Bearer {self.endpoint.token}", "content-type": "application/json"}
+        try:
+            status, body = _exchange(self.endpoint, path, msgspec.json.encode(question), headers)
+        except (OSError, HTTPException) as error:
+            msg = f"the spanledger serve at {self.endpoint.address} stopped answering ({error}); run the command again"
+            raise StoreUnavailableError(msg) from error
+        if status != 200:
+            failure = msgspec.json.decode(body, type=Failure)
+            raise FAILURES.get(failure.error, StoreUnavailableError)(failure.message)
+        return msgspec.json.decode(body, type=form)
+
+
+def answers(endpoint: Endpoint) -> bool:
+    """Whether the process that left this file is alive and is who it says. No token is sent to a stranger."""
+    try:
+        status, body = _exchange(endpoint, "/healthz", None, {}, PROBE_TIMEOUT_S)
+        return status == 200 and msgspec.json.decode(body, type=Health).proof == endpoint.proof
+    except (OSError, HTTPException, ValueError):
+        return False
+
+
+def _exchange(
+    endpoint: Endpoint, path: str, body: bytes | None, headers: dict[str, str], timeout_s: float = ANSWER_TIMEOUT_S
+) -> tuple[int, bytes]:
+    address = urlsplit(endpoint.address)
+    with closing(HTTPConnection(address.hostname or "", address.port, timeout=timeout_s)) as connection:
+        connection.request("GET" if body is None else "POST", path, body, headers)
+        response = connection.getresponse()
+        return response.status, response.read()

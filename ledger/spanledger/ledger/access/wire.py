@@ -1,0 +1,60 @@
+"""What travels between a command and the local endpoint: JSON objects, one record each."""
+
+from typing import Final
+
+import msgspec
+
+from spanledger.schemas import (
+    ConfigurationError,
+    NewerSchemaError,
+    SpanledgerError,
+    StoreError,
+    StoreLockedError,
+    StoreUnavailableError,
+)
+
+
+class QueryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/query`: one reading statement."""
+
+    sql: str
+
+
+class QueryResponse(msgspec.Struct, frozen=True):
+    """Columns, their types, and rows of plain values (see `tables`)."""
+
+    columns: list[str]
+    types: list[str]
+    rows: list[list[object]]
+
+
+class PostRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/post`: post what waits; also settle calls that wait for more claims if `close_window`."""
+
+    close_window: bool = False
+
+
+class Health(msgspec.Struct, frozen=True):
+    """`GET /healthz`: alive, and the holder of the token whose digest this is."""
+
+    proof: str
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Any answer but 200: the name of a public error and its sentence."""
+
+    error: str
+    message: str
+
+
+FAILURES: Final[dict[str, type[SpanledgerError]]] = {
+    error.__name__: error
+    for error in (
+        ConfigurationError,
+        NewerSchemaError,
+        StoreError,
+        StoreLockedError,
+        StoreUnavailableError,
+    )
+}
+"""Public errors by name: a command behind the endpoint fails as it would before the store itself."""

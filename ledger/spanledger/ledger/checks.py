@@ -1,0 +1,117 @@
+"""What `doctor` looks at: each check is one line that says what is, and whether that is right.
+
+A check fails when the ledger cannot be trusted or reached as it stands; what only deserves a look says so.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from importlib.resources import files
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from spanledger.exporter.journal import shards
+from spanledger.exporter.settings import Settings
+from spanledger.ledger.accounts import Query, accounts
+from spanledger.schemas import ConfigurationError
+
+Verdict = Literal["ok", "look", "FAIL"]
+
+_LISTED_MAX: Final = 10
+_PROBE_TIMEOUT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding."""
+
+    name: str
+    verdict: Verdict
+    finding: str
+
+
+def ledger_checks(query: Query, settings: Settings) -> Iterator[Check]:
+    """The checks of an open ledger, after what waited was posted."""
+    yield _schema(query)
+    yield _journal(settings)
+    yield _balance(query)
+    yield _quarantine(query)
+    yield _unpriced(query)
+
+
+def receiver_check(url: str) -> Check:
+    """Send an empty OTLP request to a receiver as its senders see it. A redirect loses data: exporters drop it.
+
+    Raises `ConfigurationError` if `url` is no http(s) base URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        msg = f"--endpoint {url!r} must be an http:// or https:// base URL, such as https://otlp.example.com"
+        raise ConfigurationError(msg)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    path = parts.path.rstrip("/") + "/v1/traces"
+    try:
+        with closing(kind(parts.hostname, parts.port, timeout=_PROBE_TIMEOUT_S)) as connection:
+            connection.request("POST", path, b"", {"content-type": "application/x-protobuf"})
+            response = connection.getresponse()
+            status, location = response.status, response.getheader("location", "")
+    except (OSError, HTTPException) as error:
+        return Check("receiver", "FAIL", f"{url} does not answer: {error}")
+    if 300 <= status < 400:
+        return Check(
+            "receiver", "FAIL", f"{url} redirects to {location!r}: exporters lose what is redirected; use that URL"
+        )
+    if status == 200:
+        return Check("receiver", "ok", f"{url} takes OTLP")
+    return Check("receiver", "FAIL", f"{url} answers {status} to an empty OTLP request")
+
+
+def _schema(query: Query) -> Check:
+    applied = {str(name) for (name,) in query("SELECT DISTINCT name FROM schema_migrations").rows}
+    folder = files("spanledger.schemas") / "migrations"
+    known = {entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql")}
+    if missing := sorted(known - applied):
+        return Check("schema", "FAIL", f"not applied: {', '.join(missing)}; run spanledger migrate")
+    return Check("schema", "ok", max(applied))
+
+
+def _journal(settings: Settings) -> Check:
+    waiting = [(shard.id, shard.pending_bytes) for shard in shards(settings.data)]
+    behind = [f"{shard} ({size} bytes)" for shard, size in waiting if size]
+    if not behind:
+        return Check("journal", "ok", f"nothing waits in {settings.data}")
+    return Check("journal", "look", f"waiting to be posted: {_listed(behind)}")
+
+
+def _balance(query: Query) -> Check:
+    sums = accounts(query)
+    if not sums.balanced:
+        return Check("balance", "FAIL", f"{sums}: spans are missing or counted twice")
+    return Check("balance", "ok", str(sums))
+
+
+def _quarantine(query: Query) -> Check:
+    rows = query(
+        "SELECT reason, count() AS spans FROM ledger_quarantine FINAL GROUP BY reason ORDER BY spans DESC"
+    ).rows
+    if not rows:
+        return Check("quarantine", "ok", "empty")
+    return Check("quarantine", "look", _listed([f"{spans}: {reason}" for reason, spans in rows]))
+
+
+def _unpriced(query: Query) -> Check:
+    rows = query(
+        "SELECT provider, model, sum(requests) AS calls FROM ledger_events FINAL WHERE cost_state = 'unpriced'"
+        " GROUP BY provider, model HAVING calls > 0 ORDER BY calls DESC"
+    ).rows
+    if not rows:
+        return Check("prices", "ok", "every charge with known usage has a price")
+    return Check(
+        "prices", "look", "no price for " + _listed([f"{p or '?'}/{m or '?'} ({n} calls)" for p, m, n in rows])
+    )
+
+
+def _listed(items: list[str]) -> str:
+    more = f", and {len(items) - _LISTED_MAX} more" if len(items) > _LISTED_MAX else ""
+    return ", ".join(items[:_LISTED_MAX]) + more

@@ -1,0 +1,80 @@
+"""`spanledger import`: OTLP files into the ledger."""
+
+import argparse
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from spanledger.ledger.cli.console import say, tell
+from spanledger.ledger.cli.options import add_store, settings_of
+
+if TYPE_CHECKING:
+    from spanledger.ledger.importing.running import Imported
+
+_LISTED_MAX: Final = 20
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_store(parser)
+    parser.add_argument("--tenant", metavar="T", help="charge this tenant and no other, whatever the files say")
+    parser.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="files, or folders with all they contain")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Import and post; 0 only when every file was read to its end and all of it is posted."""
+    from spanledger.schemas import ConfigurationError  # noqa: PLC0415
+
+    paths: list[Path] = options.paths
+    for path in paths:
+        if not path.exists():
+            msg = f"{path} does not exist"
+            raise ConfigurationError(msg)
+    # --tenant is the credential's tenant, not the default for telemetry that names none.
+    settings = settings_of(argparse.Namespace(**{**vars(options), "tenant": None}))
+    from spanledger.ledger.access import open_access  # noqa: PLC0415
+    from spanledger.ledger.importing.running import run_import  # noqa: PLC0415
+
+    access = open_access(settings)
+    try:
+        tell(f"store: {access.place}")
+        with _progress(paths) as read:
+            imported = run_import(access, settings, paths, options.tenant, read)
+    finally:
+        access.close()
+    _report(imported)
+    return 0 if imported.complete else 1
+
+
+def _report(imported: "Imported") -> None:
+    loaded = imported.loaded
+    for failure in loaded.failures[:_LISTED_MAX]:
+        tell(f"spanledger: {failure}")
+    if len(loaded.failures) > _LISTED_MAX:
+        tell(f"spanledger: and {len(loaded.failures) - _LISTED_MAX} more")
+    if loaded.rejected:
+        tell(f"spanledger: {loaded.rejected} rejected: {'; '.join(loaded.reasons) or 'no reason was given'}")
+    if quarantined := imported.accounts.outcomes["quarantined"]:
+        tell(f"spanledger: {quarantined} quarantined: the table ledger_quarantine has each with its reason")
+    if imported.waiting_bytes:
+        tell(f"spanledger: {imported.waiting_bytes} bytes still wait in the journal; run the import again")
+    skipped = f" ({loaded.skipped} others hold no OTLP)" if loaded.skipped else ""
+    say(f"imported {loaded.files} files{skipped}: {imported.accounts}")
+
+
+@contextmanager
+def _progress(paths: list[Path]) -> Generator[Callable[[int], None]]:
+    """A bar over the bytes of the files, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    total = sum(inner.stat().st_size for path in paths for inner in (path.rglob("*") if path.is_dir() else [path]))
+    columns = (TextColumn("importing"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("importing", total=total)
+        yield lambda size: bar.advance(task, size)

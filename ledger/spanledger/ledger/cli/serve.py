@@ -1,0 +1,28 @@
+"""`spanledger serve`: take OTLP, post it, answer the other commands."""
+
+import argparse
+
+from spanledger.ledger.cli.console import tell
+from spanledger.ledger.cli.options import add_store, settings_of
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_store(parser)
+    for flag, default, what in (
+        ("--grpc", 4317, "OTLP/gRPC"),
+        ("--http", 4318, "OTLP/HTTP"),
+        ("--api", 8318, "the endpoint that the other commands work through"),
+    ):
+        parser.add_argument(
+            flag, metavar="[HOST:]PORT", help=f"{what}; loopback unless HOST is given, 0 is any free port ({default})"
+        )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal; 0 after a clean stop."""
+    settings = settings_of(options)
+    from spanledger.ledger.serving import serve  # noqa: PLC0415 (after the settings: a wrong one is told at once)
+
+    serve(settings, tell)
+    return 0

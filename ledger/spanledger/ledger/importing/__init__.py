@@ -1,0 +1,1 @@
+"""OTLP files into the journal: find them, tell their signal, cut them into requests, take them in."""

@@ -1,0 +1,102 @@
+"""An answer of the ledger as plain data: equal whether the store was read in this process or over a socket.
+
+Decimals are strings without trailing zeros, 64-bit integers numbers, times ISO 8601 in UTC, bytes hex, unknown None.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Context, Decimal
+from typing import Final, TypeAlias, cast
+
+Value: TypeAlias = "str | int | float | bool | Sequence[Value] | Mapping[str, Value] | None"
+Row: TypeAlias = tuple[Value, ...]
+
+# A JSON reader may hold whole numbers in 64 bits; a wider one (UInt128, Int256) is given as a string.
+INTEGER_MAX: Final = 2**64 - 1
+INTEGER_MIN: Final = -(2**63)
+
+EXACT: Final = Context(prec=76)
+"""Arithmetic on money: twice the digits of Decimal(38, 18), so that no sum of a report is rounded."""
+
+_NUMBERS: Final = ("Int", "UInt", "Float", "BFloat", "Decimal")
+_WRAPPERS: Final = ("LowCardinality(", "Nullable(")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns, their ClickHouse types, and rows of plain values."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[Row]
+
+    def records(self) -> list[dict[str, Value]]:
+        """Each row as a mapping from column to value, in the order of the columns."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+def is_number(type_name: str) -> bool:
+    """Whether a column of this ClickHouse type holds numbers (a list of numbers is not one)."""
+    return _unwrapped(type_name).startswith(_NUMBERS)
+
+
+def is_money(type_name: str) -> bool:
+    """Whether a column of this ClickHouse type holds exact decimals."""
+    return _unwrapped(type_name).startswith("Decimal")
+
+
+def plain(value: object) -> Value:
+    """Turn a value of the engine into plain data; a type nobody knows becomes its text."""
+    match value:
+        case Mapping():
+            return {str(key): plain(item) for key, item in cast("Mapping[object, object]", value).items()}
+        case list() | tuple():
+            return [plain(item) for item in cast("Sequence[object]", value)]
+        case None | bool() | str():
+            return value
+        case int() | float() | Decimal():
+            return _number(value)
+        case _:
+            return _text(value)
+
+
+def decimal_text(amount: Decimal) -> str:
+    """Write a decimal exactly, never in exponent form, without trailing zeros."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _number(value: float | Decimal) -> Value:
+    match value:
+        case Decimal():
+            return decimal_text(value)
+        case int():
+            return value if INTEGER_MIN <= value <= INTEGER_MAX else str(value)
+        case _:
+            return value if math.isfinite(value) else None
+
+
+def _text(value: object) -> str:
+    match value:
+        case datetime():
+            return _instant(value)
+        case date():
+            return value.isoformat()
+        case bytes():
+            return value.hex()
+        case _:
+            return str(value)
+
+
+def _instant(moment: datetime) -> str:
+    """ISO 8601 in UTC; a moment without a zone is the engine's UTC."""
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.replace(tzinfo=None).isoformat() + "Z"
+
+
+def _unwrapped(type_name: str) -> str:
+    for wrapper in _WRAPPERS:
+        type_name = type_name.removeprefix(wrapper)
+    return type_name

@@ -1,0 +1,24 @@
+"""The contract of spanledger: names, records, tables and public errors. It depends on nothing of ours."""
+
+from spanledger.schemas.claim import Attribution, Claim
+from spanledger.schemas.errors import (
+    ConfigurationError,
+    NewerSchemaError,
+    SpanledgerError,
+    StoreError,
+    StoreLockedError,
+    StoreUnavailableError,
+)
+from spanledger.schemas.event import LedgerEvent
+
+__all__ = [
+    "Attribution",
+    "Claim",
+    "ConfigurationError",
+    "LedgerEvent",
+    "NewerSchemaError",
+    "SpanledgerError",
+    "StoreError",
+    "StoreLockedError",
+    "StoreUnavailableError",
+]

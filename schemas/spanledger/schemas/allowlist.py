@@ -1,0 +1,48 @@
+"""What may leave a span: the sift keeps these attributes and no others, so prompts never reach a disk.
+
+The list is the union of what the dialects read and what attributes usage to somebody. A *mark* is a byte
+string without which a batch holds no usage span; a batch with none is dropped by one substring search each.
+"""
+
+from typing import Final
+
+from spanledger.schemas import attributes as a
+from spanledger.schemas.dialects import DIALECTS
+
+ATTRIBUTION_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "tenant": (a.LEDGER_TENANT, a.TENANT_ID),
+    "environment": (a.LEDGER_ENVIRONMENT, a.ENVIRONMENT_NAME, a.ENVIRONMENT_OLD),
+    "service_name": (a.SERVICE_NAME,),
+    "service_instance": (a.SERVICE_INSTANCE_ID,),
+    "user_id": (a.LEDGER_USER_ID, a.USER_ID, a.ENDUSER_ID, a.GEN_AI_USER),
+    "session_id": (a.LEDGER_SESSION_ID, a.SESSION_ID),
+    "organization_id": (a.LEDGER_ORGANIZATION_ID,),
+    "feature": (a.LEDGER_FEATURE,),
+    "team": (a.LEDGER_TEAM,),
+    "project": (a.LEDGER_PROJECT,),
+    "cost_center": (a.LEDGER_COST_CENTER,),
+    "agent": (a.LEDGER_AGENT, a.AGENT_NAME, a.AGENT_ID),
+    "workflow_id": (a.LEDGER_WORKFLOW_ID, a.WORKFLOW_NAME),
+    "conversation_id": (a.CONVERSATION_ID,),
+}
+"""Field of `Attribution` → attributes that state it, most preferred first; the span's before the resource's."""
+
+CALL_KEYS: Final = (
+    a.ERROR_TYPE,
+    a.HTTP_RESEND_COUNT,
+    a.CLOUD_REGION,
+    a.LEDGER_UNITS,
+    a.LEDGER_UNIT_TYPE,
+    a.LEDGER_OPERATION,
+    a.LEDGER_SERVICE,
+    a.LEDGER_STATUS,
+    a.USAGE_TOTAL_TOKENS,
+)
+
+ALLOWED_KEYS: Final = frozenset(
+    key for keys in (*(dialect.keys() for dialect in DIALECTS), *ATTRIBUTION_KEYS.values(), CALL_KEYS) for key in keys
+)
+ALLOWED_PREFIXES: Final = (a.LEDGER_PREFIX,)
+"""Whatever an application attributes under `ledger.…` is kept as metadata."""
+
+MARKS: Final = (a.GEN_AI_PREFIX.encode(), a.LEDGER_UNITS.encode())

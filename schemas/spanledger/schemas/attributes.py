@@ -1,0 +1,94 @@
+"""Every attribute and baggage name that is read or written, and nothing else: the only place with literals.
+
+OpenTelemetry's names come from its semantic-conventions package where it has them; the names that the
+conventions' own repository added since (`open-telemetry/semantic-conventions-genai`) follow as literals.
+"""
+
+from typing import Final
+
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as _gen_ai
+from opentelemetry.semconv.attributes import error_attributes as _error
+from opentelemetry.semconv.attributes import service_attributes as _service
+
+GEN_AI_PREFIX: Final = "gen_ai."
+USAGE_PREFIX: Final = "gen_ai.usage."
+
+OPERATION_NAME: Final = _gen_ai.GEN_AI_OPERATION_NAME
+PROVIDER_NAME: Final = _gen_ai.GEN_AI_PROVIDER_NAME
+SYSTEM: Final = "gen_ai.system"
+REQUEST_MODEL: Final = _gen_ai.GEN_AI_REQUEST_MODEL
+RESPONSE_MODEL: Final = _gen_ai.GEN_AI_RESPONSE_MODEL
+RESPONSE_ID: Final = _gen_ai.GEN_AI_RESPONSE_ID
+CONVERSATION_ID: Final = _gen_ai.GEN_AI_CONVERSATION_ID
+AGENT_NAME: Final = _gen_ai.GEN_AI_AGENT_NAME
+AGENT_ID: Final = _gen_ai.GEN_AI_AGENT_ID
+WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+TOOL_NAME: Final = _gen_ai.GEN_AI_TOOL_NAME
+
+USAGE_INPUT_TOKENS: Final = _gen_ai.GEN_AI_USAGE_INPUT_TOKENS
+USAGE_OUTPUT_TOKENS: Final = _gen_ai.GEN_AI_USAGE_OUTPUT_TOKENS
+USAGE_CACHE_READ: Final = "gen_ai.usage.cache_read.input_tokens"
+USAGE_CACHE_WRITE: Final = "gen_ai.usage.cache_write.input_tokens"
+USAGE_CACHE_CREATION: Final = "gen_ai.usage.cache_creation.input_tokens"
+"""The name of `cache_write` in conventions 1.40 to 1.42."""
+USAGE_REASONING: Final = "gen_ai.usage.reasoning.output_tokens"
+USAGE_PROMPT_TOKENS: Final = "gen_ai.usage.prompt_tokens"
+"""The name of `input_tokens` up to conventions 1.26."""
+USAGE_COMPLETION_TOKENS: Final = "gen_ai.usage.completion_tokens"
+"""The name of `output_tokens` up to conventions 1.26."""
+USAGE_TOTAL_TOKENS: Final = "gen_ai.usage.total_tokens"
+USAGE_TEXT_INPUT: Final = "gen_ai.usage.text.input_tokens"
+USAGE_IMAGE_INPUT: Final = "gen_ai.usage.image.input_tokens"
+USAGE_AUDIO_INPUT: Final = "gen_ai.usage.audio.input_tokens"
+USAGE_TEXT_OUTPUT: Final = "gen_ai.usage.text.output_tokens"
+USAGE_IMAGE_OUTPUT: Final = "gen_ai.usage.image.output_tokens"
+USAGE_AUDIO_OUTPUT: Final = "gen_ai.usage.audio.output_tokens"
+USAGE_TEXT_CACHE_READ: Final = "gen_ai.usage.text.cache_read.input_tokens"
+USAGE_IMAGE_CACHE_READ: Final = "gen_ai.usage.image.cache_read.input_tokens"
+USAGE_AUDIO_CACHE_READ: Final = "gen_ai.usage.audio.cache_read.input_tokens"
+ANTHROPIC_CACHE_WRITE_5M: Final = "anthropic.usage.cache_creation.ephemeral_5m_input_tokens"
+ANTHROPIC_CACHE_WRITE_1H: Final = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
+
+OPENAI_RESPONSE_TIER: Final = "openai.response.service_tier"
+OPENAI_RESPONSE_TIER_OLD: Final = "gen_ai.openai.response.service_tier"
+OPENAI_REQUEST_TIER: Final = "openai.request.service_tier"
+ANTHROPIC_RESPONSE_TIER: Final = "anthropic.response.service_tier"
+USAGE_COST: Final = "gen_ai.usage.cost"
+
+RETRIEVED_OPERATION: Final = "fetch_response"
+"""`GET /responses/{id}`: carries the id of a response that was already billed, and no usage of its own."""
+
+ERROR_TYPE: Final = _error.ERROR_TYPE
+HTTP_RESEND_COUNT: Final = "http.request.resend_count"
+SERVER_ADDRESS: Final = "server.address"
+
+SERVICE_NAME: Final = _service.SERVICE_NAME
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
+ENVIRONMENT_NAME: Final = "deployment.environment.name"
+ENVIRONMENT_OLD: Final = "deployment.environment"
+CLOUD_REGION: Final = "cloud.region"
+SESSION_ID: Final = "session.id"
+USER_ID: Final = "user.id"
+ENDUSER_ID: Final = "enduser.id"
+TENANT_ID: Final = "tenant.id"
+GEN_AI_USER: Final = "gen_ai.user"
+
+LEDGER_PREFIX: Final = "ledger."
+LEDGER_TENANT: Final = "ledger.tenant"
+LEDGER_ENVIRONMENT: Final = "ledger.environment"
+LEDGER_USER_ID: Final = "ledger.user_id"
+LEDGER_SESSION_ID: Final = "ledger.session_id"
+LEDGER_ORGANIZATION_ID: Final = "ledger.organization_id"
+LEDGER_FEATURE: Final = "ledger.feature"
+LEDGER_TEAM: Final = "ledger.team"
+LEDGER_PROJECT: Final = "ledger.project"
+LEDGER_COST_CENTER: Final = "ledger.cost_center"
+LEDGER_AGENT: Final = "ledger.agent"
+LEDGER_WORKFLOW_ID: Final = "ledger.workflow_id"
+LEDGER_UNITS: Final = "ledger.units"
+"""Explicit work: how many of `ledger.unit_type` were used. A whole number."""
+LEDGER_UNIT_TYPE: Final = "ledger.unit_type"
+LEDGER_OPERATION: Final = "ledger.operation"
+LEDGER_SERVICE: Final = "ledger.service"
+"""Explicit work: the external service that was used; priced as the provider."""
+LEDGER_STATUS: Final = "ledger.status"

@@ -1,0 +1,49 @@
+"""OpenTelemetry's GenAI semantic conventions, 1.27 to the separate repository of today, and the names before.
+
+Input counts contain cache counts ("SHOULD include all types of input tokens, including cached tokens",
+conventions 1.40, registry `gen_ai.usage.input_tokens`). Before 1.40 nothing was said: `decode` checks the arithmetic.
+"""
+
+from typing import Final
+
+from spanledger.schemas import attributes as a
+from spanledger.schemas import units as u
+from spanledger.schemas.dialects.dialect import Dialect
+
+SEMCONV: Final = Dialect(
+    name="semconv",
+    marks=(a.OPERATION_NAME, a.PROVIDER_NAME, a.SYSTEM),
+    mark_prefixes=(a.USAGE_PREFIX,),
+    usage={
+        u.INPUT_TOKENS: (a.USAGE_INPUT_TOKENS, a.USAGE_PROMPT_TOKENS),
+        u.OUTPUT_TOKENS: (a.USAGE_OUTPUT_TOKENS, a.USAGE_COMPLETION_TOKENS),
+        u.CACHE_READ_TOKENS: (a.USAGE_CACHE_READ,),
+        u.CACHE_WRITE_TOKENS: (a.USAGE_CACHE_WRITE, a.USAGE_CACHE_CREATION),
+        u.CACHE_WRITE_5M_TOKENS: (a.ANTHROPIC_CACHE_WRITE_5M,),
+        u.CACHE_WRITE_1H_TOKENS: (a.ANTHROPIC_CACHE_WRITE_1H,),
+        u.REASONING_TOKENS: (a.USAGE_REASONING,),
+        u.INPUT_TEXT_TOKENS: (a.USAGE_TEXT_INPUT,),
+        u.INPUT_IMAGE_TOKENS: (a.USAGE_IMAGE_INPUT,),
+        u.INPUT_AUDIO_TOKENS: (a.USAGE_AUDIO_INPUT,),
+        u.OUTPUT_TEXT_TOKENS: (a.USAGE_TEXT_OUTPUT,),
+        u.OUTPUT_IMAGE_TOKENS: (a.USAGE_IMAGE_OUTPUT,),
+        u.OUTPUT_AUDIO_TOKENS: (a.USAGE_AUDIO_OUTPUT,),
+        u.CACHE_TEXT_READ_TOKENS: (a.USAGE_TEXT_CACHE_READ,),
+        u.CACHE_IMAGE_READ_TOKENS: (a.USAGE_IMAGE_CACHE_READ,),
+        u.CACHE_AUDIO_READ_TOKENS: (a.USAGE_AUDIO_CACHE_READ,),
+    },
+    inclusion="inclusive",
+    operation=(a.OPERATION_NAME,),
+    provider=(a.PROVIDER_NAME, a.SYSTEM),
+    request_model=(a.REQUEST_MODEL,),
+    response_model=(a.RESPONSE_MODEL,),
+    response_id=(a.RESPONSE_ID,),
+    service_tier=(a.OPENAI_RESPONSE_TIER, a.OPENAI_RESPONSE_TIER_OLD, a.ANTHROPIC_RESPONSE_TIER, a.OPENAI_REQUEST_TIER),
+    reported_cost=(a.USAGE_COST,),
+    conversation_id=(a.CONVERSATION_ID,),
+    agent=(a.AGENT_NAME, a.AGENT_ID),
+    workflow_id=(a.WORKFLOW_NAME,),
+    inference=frozenset({"chat", "text_completion", "generate_content", "embeddings", "rerank"}),
+    rollups=frozenset({"invoke_agent", "invoke_workflow", "create_agent", "execute_tool", "plan", "retrieval"}),
+    ignored=frozenset({a.RETRIEVED_OPERATION}),
+)

@@ -1,0 +1,254 @@
+-- The views people and dashboards read. Ids are lowercase hex; `FINAL` makes a repeated row one row.
+
+-- Events that stand: every kind but reversals, without those a reversal took back.
+CREATE OR REPLACE VIEW open_events AS
+SELECT
+    lower(hex(e.event_id)) AS event_id,
+    lower(hex(e.charge_id)) AS charge_id,
+    e.kind AS kind,
+    lower(hex(e.reverses)) AS reverses,
+    e.event_time AS event_time,
+    e.booked_time AS booked_time,
+    e.ingest_time AS ingest_time,
+    e.tenant AS tenant,
+    e.environment AS environment,
+    e.service_name AS service_name,
+    e.user_id AS user_id,
+    e.session_id AS session_id,
+    e.organization_id AS organization_id,
+    e.feature AS feature,
+    e.team AS team,
+    e.project AS project,
+    e.cost_center AS cost_center,
+    e.agent AS agent,
+    e.agent_path AS agent_path,
+    e.workflow_id AS workflow_id,
+    e.conversation_id AS conversation_id,
+    e.tools AS tools,
+    e.provider AS provider,
+    e.model AS model,
+    e.request_model AS request_model,
+    e.response_model AS response_model,
+    e.operation AS operation,
+    e.region AS region,
+    e.service_tier AS service_tier,
+    e.requests AS requests,
+    e.input_tokens AS input_tokens,
+    e.cache_read_tokens AS cache_read_tokens,
+    e.cache_write_tokens AS cache_write_tokens,
+    e.output_tokens AS output_tokens,
+    e.reasoning_tokens AS reasoning_tokens,
+    e.`lines.unit` AS `lines.unit`,
+    e.`lines.quantity` AS `lines.quantity`,
+    e.`lines.unit_price` AS `lines.unit_price`,
+    e.`lines.amount` AS `lines.amount`,
+    e.cost AS cost,
+    e.currency AS currency,
+    e.cost_state AS cost_state,
+    e.reported_cost AS reported_cost,
+    e.price_book AS price_book,
+    e.usage_source AS usage_source,
+    e.quality AS quality,
+    e.dialect AS dialect,
+    e.scope AS scope,
+    e.status AS status,
+    e.error_type AS error_type,
+    e.attempt AS attempt,
+    e.duration_ms AS duration_ms,
+    e.trace_id AS trace_id,
+    e.span_id AS span_id,
+    e.parent_span_id AS parent_span_id,
+    e.response_id AS response_id,
+    e.flags AS flags,
+    e.metadata AS metadata
+FROM ledger_events AS e FINAL
+WHERE e.kind != 'reversal'
+    AND e.event_id NOT IN (SELECT r.reverses FROM ledger_events AS r WHERE r.kind = 'reversal');
+
+-- One row per open charge.
+CREATE OR REPLACE VIEW charges AS
+SELECT * EXCEPT (kind, reverses) FROM open_events WHERE kind = 'charge';
+
+-- Tries that state no usage.
+CREATE OR REPLACE VIEW attempts AS
+SELECT * EXCEPT (kind, reverses) FROM open_events WHERE kind = 'attempt';
+
+-- One row per priced line of an open charge.
+CREATE OR REPLACE VIEW charge_lines AS
+SELECT
+    event_id, charge_id, event_time, booked_time, tenant, environment, service_name, user_id, session_id,
+    organization_id, feature, team, project, cost_center, agent, provider, model, operation, price_book,
+    line, unit, quantity, unit_price, amount, currency
+FROM charges
+ARRAY JOIN
+    arrayEnumerate(`lines.unit`) AS line,
+    `lines.unit` AS unit,
+    `lines.quantity` AS quantity,
+    `lines.unit_price` AS unit_price,
+    `lines.amount` AS amount;
+
+-- Open charges that no price book could price and no later adjustment has.
+CREATE OR REPLACE VIEW unpriced AS
+SELECT * FROM charges
+WHERE cost_state = 'unpriced'
+    AND charge_id NOT IN (SELECT charge_id FROM open_events WHERE kind = 'adjustment' AND cost IS NOT NULL);
+
+-- What each usage span said, and the charge and rule it settled into. Fields the claim left out show their default.
+CREATE OR REPLACE VIEW claims AS
+SELECT
+    lower(hex(c.claim_id)) AS claim_id,
+    lower(hex(c.charge_id)) AS charge_id,
+    c.rule AS rule,
+    c.scope AS scope,
+    c.tenant AS tenant,
+    c.claim_time AS claim_time,
+    c.received_at AS received_at,
+    c.settled_at AS settled_at,
+    JSONExtractString(payload, 'signal') AS signal,
+    c.trace_id AS trace_id,
+    JSONExtractString(payload, 'span_id') AS span_id,
+    JSONExtractString(payload, 'parent_span_id') AS parent_span_id,
+    fromUnixTimestamp64Nano(JSONExtractInt(payload, 'start_ns'), 'UTC') AS start_time,
+    fromUnixTimestamp64Nano(JSONExtractInt(payload, 'end_ns'), 'UTC') AS end_time,
+    JSONExtractString(payload, 'role') AS role,
+    JSONExtractString(payload, 'dialect') AS dialect,
+    JSONExtractString(payload, 'emitter') AS emitter,
+    JSONExtractString(payload, 'operation') AS operation,
+    JSONExtractString(payload, 'provider') AS provider,
+    JSONExtractString(payload, 'request_model') AS request_model,
+    JSONExtractString(payload, 'response_model') AS response_model,
+    c.response_id AS response_id,
+    JSONExtract(payload, 'usage', 'Map(String, Int64)') AS usage,
+    JSONExtractString(payload, 'usage_source') AS usage_source,
+    JSONExtractString(payload, 'inclusivity') AS inclusivity,
+    JSONExtractString(payload, 'reported_cost') AS reported_cost,
+    JSONExtractString(payload, 'reported_currency') AS reported_currency,
+    JSONExtractString(payload, 'region') AS region,
+    JSONExtractString(payload, 'service_tier') AS service_tier,
+    if(JSONHas(payload, 'status'), JSONExtractString(payload, 'status'), 'ok') AS status,
+    JSONExtractString(payload, 'error_type') AS error_type,
+    JSONExtractInt(payload, 'attempt') AS attempt,
+    JSONExtractString(payload, 'attribution', 'tenant') AS stated_tenant,
+    JSONExtractString(payload, 'attribution', 'environment') AS environment,
+    c.service_name AS service_name,
+    JSONExtractString(payload, 'attribution', 'service_instance') AS service_instance,
+    JSONExtractString(payload, 'attribution', 'user_id') AS user_id,
+    JSONExtractString(payload, 'attribution', 'session_id') AS session_id,
+    JSONExtractString(payload, 'attribution', 'organization_id') AS organization_id,
+    JSONExtractString(payload, 'attribution', 'feature') AS feature,
+    JSONExtractString(payload, 'attribution', 'team') AS team,
+    JSONExtractString(payload, 'attribution', 'project') AS project,
+    JSONExtractString(payload, 'attribution', 'cost_center') AS cost_center,
+    JSONExtractString(payload, 'attribution', 'agent') AS agent,
+    JSONExtract(payload, 'attribution', 'agent_path', 'Array(String)') AS agent_path,
+    JSONExtractString(payload, 'attribution', 'workflow_id') AS workflow_id,
+    JSONExtractString(payload, 'attribution', 'conversation_id') AS conversation_id,
+    JSONExtract(payload, 'attribution', 'tools', 'Array(String)') AS tools,
+    JSONExtract(payload, 'attribution', 'metadata', 'Map(String, String)') AS metadata,
+    JSONExtract(payload, 'flags', 'Array(String)') AS flags
+FROM ledger_claims AS c FINAL;
+
+-- Sums per day of the reporting zone, straight from the events: always right, and as slow as the days are full.
+CREATE OR REPLACE VIEW live_daily_costs AS
+SELECT
+    toDate32(e.booked_time, '{zone}') AS day,
+    e.tenant AS tenant,
+    e.environment AS environment,
+    e.team AS team,
+    e.project AS project,
+    e.cost_center AS cost_center,
+    e.provider AS provider,
+    e.model AS model,
+    e.currency AS currency,
+    sum(e.requests) AS requests,
+    sum(e.input_tokens) AS input_tokens,
+    sum(e.cache_read_tokens) AS cache_read_tokens,
+    sum(e.cache_write_tokens) AS cache_write_tokens,
+    sum(e.output_tokens) AS output_tokens,
+    sum(e.reasoning_tokens) AS reasoning_tokens,
+    sum(e.cost) AS cost,
+    sumIf(e.requests, e.cost_state = 'unpriced') AS unpriced_requests,
+    sumIf(e.requests, e.usage_source = 'estimated') AS estimated_requests,
+    sumIf(e.requests, e.usage_source = 'missing') AS missing_requests,
+    sumIf(e.requests, e.quality = 'probable') AS probable_requests,
+    sumIf(e.requests, e.status = 'error') AS error_requests,
+    sum(e.requests * e.duration_ms) AS duration_ms
+FROM ledger_events AS e FINAL
+GROUP BY day, tenant, environment, team, project, cost_center, provider, model, currency;
+
+-- The same sums, recomputed beforehand for clean days and live for dirty ones. `duration_ms` is the requests' total.
+CREATE OR REPLACE VIEW daily_costs AS
+SELECT * FROM ledger_daily WHERE day NOT IN (SELECT d.day FROM ledger_dirty_days AS d FINAL WHERE d.cleaned = 0)
+UNION ALL
+SELECT * FROM live_daily_costs WHERE day IN (SELECT d.day FROM ledger_dirty_days AS d FINAL WHERE d.cleaned = 0);
+
+-- The predecessors' names and columns, so that their SQL runs. Money in another currency than dollars is NULL here.
+CREATE OR REPLACE VIEW token_ledger_events AS
+SELECT
+    event_id,
+    event_time AS timestamp,
+    provider,
+    model,
+    input_tokens,
+    output_tokens,
+    cache_read_tokens AS cached_tokens,
+    input_tokens + output_tokens AS total_tokens,
+    if(currency = 'USD', cost, NULL) AS cost_usd,
+    duration_ms,
+    if(status = 'error', 'error', 'success') AS status,
+    nullIf(user_id, '') AS user_id,
+    nullIf(session_id, '') AS session_id,
+    nullIf(organization_id, '') AS organization_id,
+    nullIf(feature, '') AS feature,
+    nullIf(team, '') AS team,
+    nullIf(project, '') AS project,
+    nullIf(cost_center, '') AS cost_center,
+    toJSONString(metadata) AS metadata_extra
+FROM open_events
+WHERE kind IN ('charge', 'attempt');
+
+CREATE OR REPLACE VIEW token_ledger_daily_costs AS
+SELECT
+    day AS date,
+    provider,
+    model,
+    sum(requests) AS request_count,
+    sum(input_tokens) AS total_input_tokens,
+    sum(output_tokens) AS total_output_tokens,
+    total_input_tokens + total_output_tokens AS total_tokens,
+    sumIf(cost, currency = 'USD') AS total_cost,
+    sum(duration_ms) / sum(requests) AS avg_latency_ms
+FROM daily_costs
+GROUP BY date, provider, model;
+
+CREATE OR REPLACE VIEW token_ledger_user_costs AS
+SELECT
+    coalesce(e.user_id, 'anonymous') AS user_id,
+    count() AS request_count,
+    sum(e.total_tokens) AS total_tokens,
+    sum(e.cost_usd) AS total_cost,
+    min(e.timestamp) AS first_request,
+    max(e.timestamp) AS last_request
+FROM token_ledger_events AS e
+GROUP BY user_id;
+
+CREATE OR REPLACE VIEW token_ledger_team_costs AS
+SELECT
+    if(d.team = '', 'unassigned', d.team) AS team,
+    d.day AS date,
+    sum(d.requests) AS request_count,
+    sum(d.input_tokens) + sum(d.output_tokens) AS total_tokens,
+    sumIf(d.cost, d.currency = 'USD') AS total_cost,
+    sum(d.duration_ms) / request_count AS avg_latency_ms
+FROM daily_costs AS d
+GROUP BY team, date;
+
+CREATE OR REPLACE VIEW token_ledger_cost_center_costs AS
+SELECT
+    if(d.cost_center = '', 'unassigned', d.cost_center) AS cost_center,
+    d.day AS date,
+    sum(d.requests) AS request_count,
+    sum(d.input_tokens) + sum(d.output_tokens) AS total_tokens,
+    sumIf(d.cost, d.currency = 'USD') AS total_cost
+FROM daily_costs AS d
+GROUP BY cost_center, date;

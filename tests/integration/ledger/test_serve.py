@@ -1,0 +1,145 @@
+"""A running `serve`, the official exporters as its senders, and the other commands working through it."""
+
+import json
+import signal
+import socket
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from support.commands import Serve, answer, run, serving, sums
+from support.otlp import chat, request, span
+from support.sdk import ended_span
+
+from spanledger.ledger.access.endpoint_file import NAME
+from spanledger.schemas import attributes as a
+
+SPANS = [
+    ended_span(
+        {
+            a.OPERATION_NAME: "chat",
+            a.PROVIDER_NAME: "openai",
+            a.REQUEST_MODEL: "gpt-4o-mini",
+            a.RESPONSE_ID: f"response-{tenant}-{number}",
+            a.USAGE_INPUT_TOKENS: 1_000,
+            a.USAGE_OUTPUT_TOKENS: 100,
+            a.LEDGER_TENANT: tenant,
+        }
+    )
+    for tenant, calls in (("acme", 3), ("globex", 2))
+    for number in range(calls)
+]
+"""Five calls; gpt-4o-mini costs 0.15 USD a million input and 0.60 USD a million output tokens."""
+
+BILLED = [
+    # 1 000 * 0.00000015 + 100 * 0.0000006 = 0.00021 a call
+    ("acme", "gpt-4o-mini", 3, 3_000, 300, "0.00063"),
+    ("globex", "gpt-4o-mini", 2, 2_000, 200, "0.00042"),
+]
+
+
+def send(exporter: SpanExporter) -> None:
+    """Send the five calls."""
+    assert exporter.export(SPANS) is SpanExportResult.SUCCESS
+    exporter.shutdown()
+
+
+def send_grpc(server: Serve) -> None:
+    """Send them over OTLP/gRPC."""
+    send(GrpcExporter(endpoint=server.grpc, insecure=True))
+
+
+def send_http(server: Serve) -> None:
+    """Send them over OTLP/HTTP."""
+    send(HttpExporter(endpoint=f"http://{server.http}/v1/traces"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Serve]:
+    """One server for the tests that leave it running; each looks at tenants of its own."""
+    with serving(tmp_path_factory.mktemp("serve") / "store") as running:
+        yield running
+
+
+def test_sums_are_exact_and_survive_resending_restarting_and_killing(tmp_path: Path) -> None:
+    """The bill is the same after every way a sender or a machine can fail."""
+    store = tmp_path / "store"
+    with serving(store) as first:
+        send_grpc(first)
+        assert sums(store) == BILLED
+        send_http(first)
+        assert sums(store) == BILLED
+        assert first.stop() == 0
+    assert sums(store) == BILLED
+    with serving(store) as second:
+        assert sums(store) == BILLED
+        send_http(second)
+        assert second.stop(signal.SIGKILL) == -signal.SIGKILL
+    assert (store / NAME).exists()
+    assert sums(store) == BILLED
+
+
+def test_a_clean_stop_takes_the_address_away_and_says_what_it_does(tmp_path: Path) -> None:
+    """Supervisors see exit 0; the next command opens the store itself."""
+    with serving(tmp_path / "store") as server:
+        assert json.loads((tmp_path / "store" / NAME).read_bytes())["address"] == f"http://{server.api}"
+        assert server.store == str(tmp_path / "store")
+        assert server.stop(signal.SIGINT) == 0
+    assert not (tmp_path / "store" / NAME).exists()
+    assert any("stopping" in line for line in server.told)
+
+
+def test_commands_beside_a_serve_work_through_it(server: Serve) -> None:
+    """Reading, explaining and checking need no second engine, and say whom they asked."""
+    send_grpc(server)
+    ended = run("report", "--store", server.store, "--by", "tenant", "--format", "csv")
+    assert ended.returncode == 0
+    assert f"through the spanledger serve running at http://{server.api}" in ended.stderr
+    assert "acme,3,3000,300,0.00063,USD,0.0,0.0,0.0,0.0\r\n" in ended.stdout.replace("\n", "\r\n").replace("\r\r", "\r")
+    [event] = answer("explain", "--store", server.store, "response-acme-0")
+    assert (event["cost"], event["adds_up"]) == ("0.00021", True)
+    assert run("doctor", "--store", server.store, "--endpoint", f"http://{server.http}").returncode == 0
+    assert run("migrate", "--store", server.store).stdout.startswith("nothing to apply")
+
+
+def test_importing_beside_a_serve_posts_through_it(server: Serve, tmp_path: Path) -> None:
+    """The files are journaled by the command and posted by the server."""
+    path = tmp_path / "spans.pb"
+    path.write_bytes(request(*(span(chat(ledger__tenant="initech"), span_id=n, trace_id=n) for n in range(1, 41))))
+    ended = run("import", "--store", server.store, path)
+    assert ended.returncode == 0, ended.stderr
+    assert "40 accepted = 40 charged" in ended.stdout
+    # 100 * 0.00000015 + 20 * 0.0000006 = 0.000027 a call
+    assert ("initech", "gpt-4o-mini", 40, 4_000, 800, "0.00108") in sums(Path(server.store))
+
+
+def test_the_demonstration_uses_a_running_serve(server: Serve) -> None:
+    """It sends to the doors that are open."""
+    ended = run("demo", "--store", server.store)
+    assert ended.returncode == 0, ended.stderr
+    assert "50 events of 50" in ended.stdout
+
+
+def test_a_second_holder_of_the_store_is_refused_with_the_cure(server: Serve) -> None:
+    """One sentence, exit 3."""
+    ended = run("serve", "--store", server.store, "--grpc", "0", "--http", "0", "--api", "0")
+    assert ended.returncode == 3
+    assert "another process" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("flag", ["--grpc", "--http", "--api"])
+def test_a_port_that_is_taken_is_told_by_its_flag(flag: str, tmp_path: Path) -> None:
+    """No silent choice of another port: senders would miss it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = {"--grpc": "0", "--http": "0", "--api": "0", flag: str(taken.getsockname()[1])}
+        options = [word for pair in ports.items() for word in pair]
+        ended = run("serve", "--store", tmp_path / "store", *options)
+    assert ended.returncode == 2
+    assert flag in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,79 @@
+import pytest
+from msgspec.structs import replace
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanContext
+from support.application import text
+from support.sdk import chat_span
+
+from spanledger.exporter.inprocess import entries as module
+from spanledger.exporter.inprocess.counts import Counts
+from spanledger.exporter.inprocess.entries import entries
+from spanledger.exporter.inprocess.usage import usage_span
+from spanledger.exporter.journal import RecordType, Signal
+from spanledger.exporter.sift import sift
+from spanledger.schemas import attributes as a
+
+
+def models(payload: bytes) -> list[str]:
+    """The models called in a payload."""
+    return [text(span, a.REQUEST_MODEL) for span in sift(payload).spans]
+
+
+def broken_span() -> ReadableSpan:
+    """A span that no SDK makes: it has no context."""
+    return ReadableSpan("broken", context=None, attributes={a.OPERATION_NAME: "chat"})
+
+
+def test_a_group_becomes_one_entry() -> None:
+    """All spans of a group share a record, under the open scope and the configured tenant."""
+    (entry,) = entries([chat_span("m1"), chat_span("m2")], "acme", Counts())
+    assert models(entry.payload) == ["m1", "m2"]
+    assert (entry.signal, entry.scope, entry.tenant, entry.elements) == (Signal.TRACES, "*", "acme", 2)
+    assert entry.type is RecordType.REQUEST
+
+
+def test_both_doors_keep_the_same() -> None:
+    """The journal holds what a receiver would have kept of the same span sent by the OTLP exporter."""
+    span = chat_span()
+    kept = usage_span(span)
+    assert kept is not None
+    (entry,) = entries([kept], "acme", Counts())
+    (inside,) = sift(entry.payload).spans
+    (received,) = sift(encode_spans([span]).SerializeToString()).spans
+    assert replace(inside, raw=b"") == replace(received, raw=b"")
+
+
+def test_a_span_that_cannot_be_encoded_costs_its_neighbours_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """It is found by halving, counted, and told once."""
+    counts = Counts()
+    spans = [chat_span("m1"), broken_span(), chat_span("m2"), broken_span()]
+    kept = [model for entry in entries(spans, "acme", counts) for model in models(entry.payload)]
+    assert kept == ["m1", "m2"]
+    assert counts.read() == {"refused": 2}
+    assert len(caplog.records) == 1
+
+
+def test_a_span_with_impossible_ids_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    """As the receiver refuses it, with the same reason."""
+    counts = Counts()
+    zero = ReadableSpan("zero", context=SpanContext(0, 0, is_remote=False), attributes={a.OPERATION_NAME: "chat"})
+    assert list(entries([zero], "acme", counts)) == []
+    assert counts.read() == {"refused": 1}
+    assert "trace_id" in caplog.text
+
+
+def test_a_span_that_states_nothing_is_counted_only() -> None:
+    """It holds no mark once it is reduced, and makes no record."""
+    counts = Counts()
+    plain = ReadableSpan("plain", context=SpanContext(1, 1, is_remote=False))
+    assert list(entries([plain], "acme", counts)) == []
+    assert counts.read() == {"unused": 1}
+
+
+def test_a_large_group_becomes_several_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record stays well below a segment; a single span is never split."""
+    monkeypatch.setattr(module, "ENTRY_BYTES_MAX", 400)
+    made = list(entries([chat_span(f"m{number}") for number in range(4)], "acme", Counts()))
+    assert [model for entry in made for model in models(entry.payload)] == ["m0", "m1", "m2", "m3"]
+    assert len(made) > 1

@@ -1,0 +1,138 @@
+import gzip
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.otlp import chat, request, span
+
+from spanledger.exporter.failures import Permanent, Refused, TooLarge
+from spanledger.exporter.sift import sift
+
+
+def test_a_batch_without_a_mark_keeps_nothing() -> None:
+    """Spans of databases and web servers are accepted, counted and not kept."""
+    sifted = sift(request(span({"db.system": "postgresql"}), span({"http.route": "/"}, span_id=2)))
+    assert (sifted.received, sifted.spans, sifted.payload, sifted.rejected) == (2, [], b"", 0)
+
+
+def test_prompts_never_reach_the_payload() -> None:
+    """Content attributes, events and the status message are gone; what meters and attributes is kept."""
+    secret = "the secret prompt"
+    made = span(chat(gen_ai__input__messages=secret, gen_ai__prompt=secret, ledger__team="search", url__full=secret))
+    made.events.add(name="gen_ai.user.message").attributes.add(key="content").value.string_value = secret
+    made.status.message = secret
+    payload = sift(request(made, resource={"service.name": "shop", "process.command_line": secret})).payload
+    assert secret.encode() not in payload
+    for kept in (b"gen_ai.usage.input_tokens", b"ledger.team", b"search", b"service.name", b"gpt-4o-mini"):
+        assert kept in payload
+
+
+def test_sifting_a_payload_again_changes_nothing() -> None:
+    """A journal record is read back by the function that wrote it."""
+    first = sift(request(span(chat()), span({"http.route": "/"}, span_id=2), span(chat(), span_id=3)))
+    again = sift(first.payload)
+    assert [(each.span_id, each.attributes) for each in again.spans] == [
+        (each.span_id, each.attributes) for each in first.spans
+    ]
+    assert (first.received, again.received) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"trace_id": b"\1" * 15}, "trace_id"),
+        ({"trace_id": b"\0" * 16}, "trace_id"),
+        ({"span_id": b"\1" * 9}, "span_id"),
+        ({"span_id": b""}, "span_id"),
+        ({"parent_span_id": b"\1" * 3}, "parent_span_id"),
+    ],
+)
+def test_a_span_with_broken_ids_is_rejected_alone(change: dict[str, bytes], reason: str) -> None:
+    """Its neighbours are kept and the reason names the field (OTLP C75, C76)."""
+    broken = span(chat(), span_id=7)
+    for field, value in change.items():
+        setattr(broken, field, value)
+    sifted = sift(request(span(chat(), span_id=8), broken))
+    assert ([each.span_id[-1] for each in sifted.spans], sifted.rejected) == ([8], 1)
+    assert reason in sifted.reasons[0]
+
+
+def test_a_span_with_invalid_utf8_is_rejected_alone() -> None:
+    """The text is broken inside one span; the request can still be read (DESIGN 11)."""
+    body = request(span(chat(gen_ai__operation__name="cha?"), span_id=7), span(chat(), span_id=8))
+    key = b"gen_ai.request.model"
+    at = body.index(key)
+    body = body[:at] + b"\xff" + body[at + 1 :]
+    sifted = sift(body)
+    assert ([each.span_id[-1] for each in sifted.spans], sifted.rejected) == ([8], 1)
+
+
+def test_a_value_stated_twice_is_seen_as_a_conflict() -> None:
+    """Different values of one billing key are told apart, also after the journal; equal values fold (OTLP C79)."""
+    twice, folded = span(chat(), span_id=7), span(chat(), span_id=8)
+    twice.attributes.add(key="gen_ai.usage.input_tokens").value.int_value = 101
+    folded.attributes.add(key="gen_ai.usage.input_tokens").value.int_value = 100
+    for sifted in (first := sift(request(twice, folded)), sift(first.payload)):
+        assert [each.conflicting for each in sifted.spans] == [("gen_ai.usage.input_tokens",), ()]
+
+
+def test_a_body_that_is_no_request_is_refused_as_a_whole() -> None:
+    """Cut protobuf cannot be decoded (OTLP C33, C55)."""
+    body = request(span(chat()))
+    for cut in (1, len(body) // 2, len(body) - 1):
+        with pytest.raises(Permanent):
+            sift(body[:cut])
+
+
+def test_an_empty_request_is_a_success() -> None:
+    """No resource, no scope, no span (OTLP C25)."""
+    for body in (b"", request()):
+        assert (sift(body).received, sift(body).payload) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        pytest.param(b"\x0a\x00" * 2_000_000, id="resources"),
+        pytest.param(b"\x0a\x80\x89\x7a" + b"\x12\x00" * 1_000_000, id="scopes"),
+    ],
+)
+def test_an_element_bomb_is_refused_before_it_is_parsed(bomb: bytes) -> None:
+    """A few kilobytes of gzip become millions of elements; they are counted, not built."""
+    assert len(gzip.compress(bomb)) < 16_000
+    with pytest.raises(TooLarge):
+        sift(bomb)
+
+
+def test_more_spans_than_the_budget_are_refused() -> None:
+    """Empty spans in one scope: 2 bytes each on the wire, 16 in the parser."""
+    scope = b"\x12\x00" * 200_000
+    size = len(scope)
+    inner = b"\x12" + _varint(size) + scope
+    with pytest.raises(TooLarge):
+        sift(b"\x0a" + _varint(len(inner)) + inner)
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_at_all_escape_the_two_failures(noise: bytes) -> None:
+    """Whatever arrives is sifted or refused."""
+    with suppress(Refused):
+        sift(noise)
+
+
+@given(position=st.integers(0, 10_000), value=st.integers(0, 255))
+def test_one_changed_byte_never_crashes(position: int, value: int) -> None:
+    """A request with any single byte replaced is sifted or refused, and again from its payload."""
+    body = bytearray(request(span(chat()), span(chat(), span_id=2)))
+    body[position % len(body)] = value
+    with suppress(Refused):
+        sift(sift(bytes(body)).payload)
+
+
+def _varint(number: int) -> bytes:
+    out = b""
+    while number > 0x7F:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
