@@ -45,7 +45,7 @@ wheel: $(VENV)/.dev ## build the wheel and test it in a fresh environment, witho
 
 .PHONY: bench
 bench: $(VENV)/.run ## run the benchmarks; each checks its own result
-	$(BIN)/python -m benchmarks
+	$(BIN)/python benchmarks
 
 .PHONY: up
 up: ## start ClickHouse, the receiver, a Collector and Grafana with docker compose

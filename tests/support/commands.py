@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,8 +57,12 @@ class Serve:
         self._ready = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        assert self._ready.wait(_START_SECONDS_MAX), self.told
-        self.grpc, self.http, self.api, self.store = self._addresses()
+        self._ready.wait(_START_SECONDS_MAX)
+        ready = [match for line in self.told if (match := _READY.fullmatch(line))]
+        if not ready:
+            self.close()
+        assert ready, self.told
+        self.grpc, self.http, self.api, self.store = ready[0].groups()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait; the exit code."""
@@ -82,11 +86,6 @@ class Serve:
             if _READY.fullmatch(self.told[-1]):
                 self._ready.set()
         self._ready.set()
-
-    def _addresses(self) -> Sequence[str]:
-        matches = [match for line in self.told if (match := _READY.fullmatch(line))]
-        assert matches, self.told
-        return matches[0].groups()
 
 
 @contextmanager

@@ -27,28 +27,30 @@ def _run(settings: Settings) -> int:
     # The engine and grpc take a second to load: not for a wrong setting, and not for --help.
     from spanledger.exporter.pipeline import open_pipeline  # noqa: PLC0415
 
-    pipeline = open_pipeline(settings)
-    try:
-        failed = asyncio.run(_receive(settings, pipeline))
-    finally:
-        pipeline.close()
-    return 1 if failed else 0
+    return asyncio.run(_serve(settings, open_pipeline(settings)))
 
 
-async def _receive(settings: Settings, pipeline: "Pipeline") -> bool:
-    """Serve both doors; return whether the journal gave up."""
+async def _serve(settings: Settings, pipeline: "Pipeline") -> int:
     from spanledger.exporter.receiver.server import Receiver  # noqa: PLC0415
-    from spanledger.exporter.receiver.stopping import until_stopped  # noqa: PLC0415
+    from spanledger.exporter.receiver.stopping import stop_on_signals, until_over  # noqa: PLC0415
 
+    stopped = stop_on_signals()
     receiver = Receiver(settings, pipeline.intake, ready=pipeline.ready)
-    await receiver.start()
-    pipeline.start()
-    doors = f"OTLP/gRPC on {receiver.grpc_address}, OTLP/HTTP on http://{receiver.http_address}"
-    sys.stdout.write(f"{doors}, store {pipeline.store.url}\n")
-    sys.stdout.flush()
-    failed = await until_stopped(pipeline.writer.failed.is_set)
-    await receiver.drain()
-    return failed
+    failed = pipeline.writer.failed
+    try:
+        await receiver.start()
+        pipeline.start()
+        doors = f"OTLP/gRPC on {receiver.grpc_address}, OTLP/HTTP on http://{receiver.http_address}"
+        sys.stdout.write(f"{doors}, store {pipeline.store.url}\n")
+        sys.stdout.flush()
+        await until_over(stopped, failed.is_set)
+        await receiver.drain()
+    finally:
+        # In a thread, so that a second signal still ends the process.
+        await asyncio.to_thread(pipeline.close)
+    if failed.is_set():
+        sys.stderr.write(f"the journal in {settings.data} failed: check the disk, then start again\n")
+    return 3 if failed.is_set() else 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,19 +11,16 @@ from pathlib import Path
 from typing import Final, TYPE_CHECKING
 
 from spanledger.exporter.journal import Record, Shard, shards
-from spanledger.exporter.posting.batch import charges_named, decode_batch, rated
+from spanledger.exporter.posting.batch import decode_batch, rated
 from spanledger.exporter.posting.book import event_of
 from spanledger.exporter.posting.seen import Seen, charge_seen_key, trace_seen_key
 from spanledger.exporter.posting.tables import LedgerTables
-from spanledger.exporter.settle import Settlement, Settler, Standing
+from spanledger.exporter.settle import Rule, Settlement, Settler, Standing
 from spanledger.exporter.store import Store
 from spanledger.exporter.store.blocks import PostingRow
 from spanledger.schemas import StoreError, StoreUnavailableError
-from spanledger.schemas.claim import Claim
 from spanledger.schemas.event import LedgerEvent
 
-if TYPE_CHECKING:
-    from spanledger.exporter.settle.charge import Rule
 
 # An insert costs some 5 ms whatever it holds, so postings are large; a block of 16 000 events is 20 MB.
 ELEMENTS_PER_POSTING: Final = 16_384
@@ -87,7 +84,7 @@ class Poster:
     def _post(self, batch: Batch, *, poison: str = "") -> Counter[str]:
         decoded = decode_batch(batch, poison)
         now_ns = max(record.received_ns for _, record in batch)
-        self._recall([standing.claim for standing in decoded.arrivals])
+        self._recall(decoded.arrivals)
         settlement = self._settler.settle(decoded.arrivals, now_ns, close=decoded.close)
         events = [event_of(charge, rated(charge)) for charge in settlement.charges]
         self._write(settlement, events, now_ns)
@@ -99,11 +96,10 @@ class Poster:
     def _write(self, settlement: Settlement, events: list[LedgerEvent], now_ns: int) -> None:
         """Each step is durable before the next; posting the same records again repairs a crash between two."""
         withdrawn = [charge.charge_id for charge in settlement.withdrawn]
-        self._tables.mark_dirty(events)
-        self._tables.mark_dirty_of(withdrawn)
-        self._tables.insert_claims(settlement.rulings, now_ns)
-        self._tables.reverse(withdrawn, now_ns)
-        self._tables.insert_events(events)
+        with self._tables.touching(events, withdrawn):
+            self._tables.insert_claims(settlement.rulings, now_ns)
+            self._tables.reverse(withdrawn, now_ns)
+            self._tables.insert_events(events)
 
     def _commit(self, batch: Batch, counts: Counter[str], now_ns: int) -> None:
         stretches: dict[Path, tuple[Shard, int, int]] = {}
@@ -116,30 +112,32 @@ class Poster:
         for shard, _, last in stretches.values():
             shard.mark_posted(last)
 
-    def _recall(self, claims: list[Claim]) -> None:
+    def _recall(self, arrivals: list[Standing]) -> None:
         """Bring back every stored claim that the arriving ones could meet, and whatever those could meet."""
         found: dict[bytes, tuple[Standing, Rule, bytes]] = {}
         if self._seen is None:
             self._seen = self._tables.seen()
             found = {each[0].claim_id: each for each in self._tables.pending(PENDING_MAX)}
-        traces, charges = self._settler.unknown([*claims, *(standing.claim for standing, _, _ in found.values())])
+        seen = self._seen
+        traces, charges = self._settler.unknown([*arrivals, *(standing for standing, _, _ in found.values())])
+        new_traces = {trace_id for _, trace_id in traces}
         asked_traces: set[str] = set()
         asked_charges: set[bytes] = set()
         while True:
-            some_traces = {each for _, each in traces if trace_seen_key(each) in self._seen} - asked_traces
-            some_charges = {each for each in charges if charge_seen_key(each) in self._seen} - asked_charges
+            some_traces = {each for _, each in traces if trace_seen_key(each) in seen} - asked_traces
+            some_charges = {each for each in charges if charge_seen_key(each) in seen} - asked_charges
             if not some_traces and not some_charges:
                 break
             recalled = self._tables.recall(some_traces, some_charges)
             found |= {each[0].claim_id: each for each in recalled}
             asked_traces |= some_traces
             asked_charges |= some_charges
-            traces, charges = self._settler.unknown(standing.claim for standing, _, _ in recalled)
+            traces, charges = self._settler.unknown(standing for standing, _, _ in recalled)
         if found:
             open_charges = self._tables.open_charges({charge_id for _, _, charge_id in found.values()})
             self._settler.learn(((standing, rule) for standing, rule, _ in found.values()), open_charges)
-        self._seen.add(trace_seen_key(claim.trace_id) for claim in claims)
-        self._seen.add(charge_seen_key(charge_id) for charge_id in charges_named(claims))
+        seen.add(map(trace_seen_key, new_traces))
+        seen.add(charge_seen_key(standing.response_charge) for standing in arrivals if standing.response_charge)
 
     def _forget(self) -> None:
         """After a failure: what the store really holds is asked again."""

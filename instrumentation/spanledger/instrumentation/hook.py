@@ -19,7 +19,7 @@ from opentelemetry import trace
 from spanledger.schemas.ports import LedgerExporter, LedgerProcessor
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 
 _logger = logging.getLogger(__name__)
 
@@ -70,7 +70,8 @@ def _wrap_samplers(provider: "TracerProvider") -> None:
 
     if not isinstance(provider.sampler, UsageSampler):
         provider.sampler = UsageSampler(provider.sampler)
-    with provider._tracers_lock:
-        for tracer in provider._tracers.values():
-            if not isinstance(tracer.sampler, UsageSampler):
-                tracer.sampler = UsageSampler(tracer.sampler)
+    # SDKs before 1.41 do not remember the tracers they made; the hook comes before any library asks for one.
+    tracers: dict[object, Tracer] = getattr(provider, "_tracers", {})
+    for tracer in list(tracers.values()):
+        if not isinstance(tracer.sampler, UsageSampler):
+            tracer.sampler = UsageSampler(tracer.sampler)

@@ -104,24 +104,21 @@ def _matches(wanted: str, own_id: str) -> str:
 
 def _events_sql(charges: list[str]) -> str:
     columns = ", ".join(_column(name) for name in COLUMNS)
-    return (
-        f"SELECT {columns} FROM ledger_events FINAL WHERE charge_id IN ({_ids(charges)})"  # noqa: S608 (hex digits)
-        f" ORDER BY event_id, ingest_time, kind LIMIT {EVENTS_MAX}"
-    )
+    where = f"WHERE e.charge_id IN ({_ids(charges)}) ORDER BY e.event_id, e.ingest_time, e.kind LIMIT {EVENTS_MAX}"
+    return f"SELECT {columns} FROM ledger_events AS e FINAL {where}"  # noqa: S608 (hex digits)
 
 
 def _claims_sql(charges: list[str], traces: list[str]) -> str:
     texts = ", ".join(f"unhex('{trace.encode().hex()}')" for trace in traces)
-    conditions = ([f"charge_id IN ({_ids(charges)})"] if charges else []) + (
-        [f"trace_id IN ({texts})"] if traces else []
-    )
-    columns = "lower(hex(claim_id)) AS claim_id, lower(hex(charge_id)) AS charge_id, trace_id, rule, payload"
-    where = f"WHERE {' OR '.join(conditions)} ORDER BY ledger_claims.claim_id LIMIT {EVENTS_MAX}"
-    return f"SELECT {columns} FROM ledger_claims FINAL {where}"  # noqa: S608 (hex digits)
+    conditions = [f"c.charge_id IN ({_ids(charges)})"] if charges else []
+    conditions += [f"c.trace_id IN ({texts})"] if traces else []
+    columns = "lower(hex(c.claim_id)) AS claim_id, lower(hex(c.charge_id)) AS charge_id, trace_id, rule, payload"
+    where = f"WHERE {' OR '.join(conditions)} ORDER BY c.claim_id LIMIT {EVENTS_MAX}"
+    return f"SELECT {columns} FROM ledger_claims AS c FINAL {where}"  # noqa: S608 (hex digits)
 
 
 def _column(name: str) -> str:
-    return f"lower(hex({name})) AS {name}" if COLUMNS[name].type == "FixedString(16)" else f"`{name}`"
+    return f"lower(hex(e.{name})) AS {name}" if COLUMNS[name].type == "FixedString(16)" else f"`{name}`"
 
 
 def _ids(charges: list[str]) -> str:

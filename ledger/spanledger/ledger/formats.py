@@ -130,7 +130,13 @@ def _cell(value: Value, *, money: bool) -> str:
 
 
 def _scalar(value: str | float) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    match value:
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:.15g}"
+        case _:
+            return str(value)
 
 
 def _printable(text: str) -> str:

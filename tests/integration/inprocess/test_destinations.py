@@ -1,13 +1,17 @@
 """Applications that send their usage on: to a receiver, or into a ClickHouse server that is away."""
 
 import socket
+import subprocess
+import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from support.application import Application, journaled, text
+from support.application import PROJECT, Application, journaled, text
 from support.programs import CALL, PROVIDER
 from support.scripted_receiver import Reply, scripted_receiver
 
+from spanledger.exporter.store import open_store
 from spanledger.schemas import attributes as a
 
 
@@ -15,6 +19,17 @@ from spanledger.schemas import attributes as a
 def application(tmp_path: Path) -> Application:
     """An application with an empty store."""
     return Application(tmp_path)
+
+
+@pytest.fixture
+def clickhouse(tmp_path: Path) -> Generator[str]:
+    """The URL of an empty ClickHouse server."""
+    program = PROJECT / "tests" / "support" / "clickhouse_http.py"
+    command = [sys.executable, str(program), str(tmp_path / "clickhouse")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield f"clickhouse://{server.stdout.readline().strip()}/ledger"
+        server.kill()
 
 
 def closed_port() -> int:
@@ -70,8 +85,35 @@ def test_each_forked_worker_delivers_its_own(application: Application) -> None:
 def test_a_clickhouse_server_that_is_away_costs_the_application_nothing(application: Application) -> None:
     """Usage is journaled under the user-data folder, the program ends as usual, and one line says why it waits."""
     done = application.run(
-        PROVIDER + CALL + "call('m1')\nassert provider.force_flush()\n",
+        PROVIDER + CALL + "import time\n"
+        "call('m1')\n"
+        "(processor,) = provider._active_span_processor._span_processors\n"
+        "while processor.ledger_counts().get('delivery_failures', 0) < 3: time.sleep(0.01)\n",
         SPANLEDGER_STORE=f"clickhouse://127.0.0.1:{closed_port()}/ledger",
     )
     assert waiting(application) == ["m1"]
-    assert all("usage waits in the journal" in line for line in done.stderr.splitlines())
+    (line,) = done.stderr.splitlines()
+    assert "usage waits in the journal" in line
+
+
+def test_an_application_posts_into_a_clickhouse_server_itself(application: Application, clickhouse: str) -> None:
+    """Parent and forked workers journal into one folder, one of them posts, and every call is a charge once."""
+    application.run(
+        PROVIDER + CALL + "import os, sys\n"
+        "call('gpt-4o')\n"
+        "for number in range(2):\n"
+        "    if (pid := os.fork()) == 0:\n"
+        "        call('gpt-4o-mini')\n"
+        "        sys.exit()\n"
+        "    assert os.waitpid(pid, 0)[1] == 0\n"
+        "import time\n"
+        "from spanledger.exporter.journal import shards\n"
+        "from spanledger.exporter.settings import load\n"
+        "while any(True for shard in shards(load().data) for _ in shard.read()): time.sleep(0.05)\n",
+        SPANLEDGER_STORE=clickhouse,
+    )
+    assert waiting(application) == []
+    store = open_store(clickhouse)
+    rows = store.query("SELECT model, sum(requests), sum(input_tokens) FROM charges GROUP BY model ORDER BY model")
+    store.close()
+    assert rows == [("gpt-4o", 1, 100), ("gpt-4o-mini", 2, 200)]

@@ -1,4 +1,4 @@
-"""Commands that open the store themselves: what they print, and the exit codes programs rely on."""
+"""What the commands print, and the exit codes programs rely on."""
 
 import csv
 import gzip
@@ -7,11 +7,12 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Generator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from support.commands import answer, run, sums
+from support.commands import answer, run, serving, sums
 from support.otlp import NOON_NS, chat, request, span
 
 from spanledger.ledger.demo.calls import calls
@@ -27,14 +28,16 @@ sys.stdin.read()
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A store with the demonstration sent twice; what the second run printed."""
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Path, str]]:
+    """A served store with the demonstration sent twice, before and through the serve; what both runs printed."""
     store = tmp_path_factory.mktemp("demo") / "store"
-    runs = [run("demo", "--store", store) for _ in range(2)]
-    for ended in runs:
-        assert ended.returncode == 0, ended.stderr
-    assert runs[0].stdout == runs[1].stdout
-    return store, runs[1].stdout
+    alone = run("demo", "--store", store)
+    assert alone.returncode == 0, alone.stderr
+    with serving(store):
+        beside = run("demo", "--store", store)
+        assert beside.returncode == 0, beside.stderr
+        assert beside.stdout == alone.stdout
+        yield store, beside.stdout
 
 
 def test_the_demonstration_charges_fifty_events_once(demo: tuple[Path, str]) -> None:

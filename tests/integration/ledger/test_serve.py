@@ -116,13 +116,6 @@ def test_importing_beside_a_serve_posts_through_it(server: Serve, tmp_path: Path
     assert ("initech", "gpt-4o-mini", 40, 4_000, 800, "0.00108") in sums(Path(server.store))
 
 
-def test_the_demonstration_uses_a_running_serve(server: Serve) -> None:
-    """It sends to the doors that are open."""
-    ended = run("demo", "--store", server.store)
-    assert ended.returncode == 0, ended.stderr
-    assert "50 events of 50" in ended.stdout
-
-
 def test_a_second_holder_of_the_store_is_refused_with_the_cure(server: Serve) -> None:
     """One sentence, exit 3."""
     ended = run("serve", "--store", server.store, "--grpc", "0", "--http", "0", "--api", "0")

@@ -127,7 +127,7 @@ def test_a_sender_that_goes_away_leaves_nothing_behind() -> None:
         assert door.post(b"").status == 200
         door.run(door.receiver.drain())
         assert [taken.body for taken in door.intake.taken] == [b""]
-        assert door.receiver._gate.in_flight.bytes == 0
+        assert door.receiver.gate.in_flight.bytes == 0
 
 
 @contextmanager

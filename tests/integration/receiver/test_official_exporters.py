@@ -85,13 +85,12 @@ def test_all_three_signals_are_answered_at_both_doors() -> None:
 
 def test_refused_for_a_while_the_stock_exporters_come_back_when_they_were_told() -> None:
     """C32, C36, C56: two refusals over gRPC and one over HTTP cost some 3.5 s, by our hints, and no span."""
-    with receiving() as grpc_door, receiving() as http_door:
-        with ThreadPoolExecutor() as threads:
-            doors = (grpc_door, http_door)
-            exporters: Sequence[SpanExporter] = (_grpc_exporter(grpc_door), _http_exporter(http_door))
-            for door, refusals in zip(doors, (2, 1), strict=True):
-                door.intake.failures = [Transient("the journal is full") for _ in range(refusals)]
-            seconds = list(threads.map(_export_for, exporters))
+    with receiving() as grpc_door, receiving() as http_door, ThreadPoolExecutor() as threads:
+        doors = (grpc_door, http_door)
+        exporters: Sequence[SpanExporter] = (_grpc_exporter(grpc_door), _http_exporter(http_door))
+        for door, refusals in zip(doors, (2, 1), strict=True):
+            door.intake.failures = [Transient("the journal is full") for _ in range(refusals)]
+        seconds = list(threads.map(_export_for, exporters))
     assert [len(door.intake.taken) for door in doors] == [1, 1]
     assert 2 * 1.8 * 0.9 <= seconds[0] < 5.0
     assert 3.0 <= seconds[1] < 5.0

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from support.receiving import ANY_PORT, PATIENCE_S, MemoryIntake, exchange, receiving
 
 from spanledger.exporter.receiver.server import Receiver
+from spanledger.exporter.receiver.stopping import until_over
 from spanledger.exporter.settings import Address, Settings, load
 from spanledger.schemas import ConfigurationError
 
@@ -31,9 +33,8 @@ def test_a_taken_port_is_named_with_the_cure(door: str) -> None:
     """Two receivers never share a port in silence; the second says which option moves it, and opens nothing."""
     with receiving() as first:
         taken = {"grpc": first.receiver.grpc_address, "http": first.receiver.http_address}[door]
-        unused = Path("unused")
-        addresses = {"grpc": ANY_PORT, "http": ANY_PORT} | {door: taken}
-        second = Receiver(Settings(store="unused", data=unused, **addresses), MemoryIntake())
+        settings = Settings(store="unused", data=Path("unused"), grpc=ANY_PORT, http=ANY_PORT)
+        second = Receiver(replace(settings, **{door: taken}), MemoryIntake())
         with pytest.raises(ConfigurationError) as raised:
             asyncio.run(second.start())
     assert str(raised.value) == (
@@ -61,6 +62,7 @@ def test_a_drain_finishes_what_is_under_way_and_takes_nothing_new() -> None:
         pending = threads.submit(door.post, b"kept")
         assert door.intake.entered.acquire(timeout=PATIENCE_S)
         drained = threads.submit(door.run, door.receiver.drain())
+        door.run(door.receiver.gate.closed.wait())
         with pytest.raises((HTTPException, OSError)):
             exchange(idle, b"late")
         assert not door.receiver.ready
@@ -113,11 +115,13 @@ def test_a_second_signal_ends_a_stop_that_hangs() -> None:
         assert process.wait(START_S_MAX) == 1
 
 
-def test_a_journal_that_gave_up_stops_the_server() -> None:
-    """A process that can journal nothing more does not linger: it stops, and says so by its status."""
-    program = "import asyncio, sys; from spanledger.exporter.receiver.stopping import until_stopped;"
-    ended = subprocess.run((sys.executable, "-c", program + _GIVING_UP), check=False, timeout=START_S_MAX)
-    assert ended.returncode == 3
+def test_a_journal_that_gave_up_ends_the_wait() -> None:
+    """A process that can journal nothing more does not linger."""
+
+    async def wait() -> None:
+        await until_over(asyncio.Event(), lambda: True)
+
+    asyncio.run(wait())
 
 
 def _process(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -132,16 +136,14 @@ def _process(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
 
 _HANGING_STOP = """
 import asyncio, threading
-from spanledger.exporter.receiver.stopping import until_stopped
+from spanledger.exporter.receiver.stopping import stop_on_signals, until_over
 
 async def serve():
-    stopped = asyncio.ensure_future(until_stopped())
-    await asyncio.sleep(0)
+    stopped = stop_on_signals()
     print("started", flush=True)
-    await stopped
+    await until_over(stopped, lambda: False)
     print("stopping", flush=True)
+    await asyncio.to_thread(threading.Event().wait)
 
 asyncio.run(serve())
-threading.Event().wait()
 """
-_GIVING_UP = "sys.exit(3 if asyncio.run(until_stopped(lambda: True)) else 0)"

@@ -159,17 +159,24 @@ def test_a_provider_that_is_not_the_sdks_is_left_alone(provider: object, caplog:
     assert caplog.records == []
 
 
-def test_a_provider_of_an_sdk_we_do_not_know_costs_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
-    """If the SDK's insides change, the application goes on and somebody is told."""
+def test_a_provider_that_remembers_no_tracers_is_metered(caplog: pytest.LogCaptureFixture) -> None:
+    """Older SDKs hand out tracers and forget them; those made later have the sampler."""
     ours = Metering()
     provider = provider_with(ours)
-    delattr(provider, "_tracers_lock")
+    delattr(provider, "_tracers")
+    install(provider)
+    assert isinstance(provider.sampler, UsageSampler)
+    assert caplog.records == []
+
+
+def test_a_provider_of_an_sdk_we_do_not_know_costs_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    """If the SDK's insides change, the application goes on and somebody is told."""
+    provider = provider_with(Metering())
+    delattr(provider, "_active_span_processor")
     with caplog.at_level(logging.WARNING):
         install(provider)
-    assert [record.getMessage() for record in caplog.records] == [
-        "spanledger could not take its place on the tracer provider"
-    ]
-    assert isinstance(provider.sampler, UsageSampler)
+    assert caplog.messages == ["spanledger could not take its place on the tracer provider"]
+    assert provider.sampler is ALWAYS_OFF
 
 
 def test_an_exporter_that_fails_to_make_its_processor_costs_one_log_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -65,8 +65,10 @@ def test_a_stated_cost_is_read_exactly(stated: float | str | Decimal, atto: int)
 
 @pytest.mark.parametrize(
     "stated",
-    ["", "free", "1,50", "12 USD", "1_000", "٣", "0x10", "nan", "inf", "1e20", "1e9999", "1e99999", "9" * 65, True]
-    + [float("nan"), float("inf"), Decimal("NaN"), Decimal("1e20")],
+    [
+        *("", "free", "1,50", "12 USD", "1_000", "٣", "0x10", "nan", "inf", "1e20", "1e9999", "1e99999", "9" * 65),
+        *(True, float("nan"), float("inf"), Decimal("NaN"), Decimal("1e20")),
+    ],
 )
 def test_what_is_no_amount_is_refused(stated: float | str | Decimal) -> None:
     """Words, other scripts' digits, infinities, and what Decimal(38, 18) cannot hold."""

@@ -25,7 +25,7 @@ def text(value: bytes) -> str:
     if not value:
         return ""
     if value[0] == _STRING:
-        _, start = _varint(value, 1)
+        start = 2 if value[1] < 0x80 else _varint(value, 1)[1]
         return value[start:].decode(errors="replace")
     if value[0] == _INT:
         return str(_signed(_varint(value, 1)[0]))

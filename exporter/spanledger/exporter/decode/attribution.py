@@ -8,62 +8,54 @@ import msgspec
 
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode.anyvalue import text
+from spanledger.exporter.decode.plan import Plan, plan_for
 from spanledger.exporter.sift import Resource
-from spanledger.schemas.allowlist import ATTRIBUTION_KEYS, CALL_KEYS
 from spanledger.schemas.attributes import LEDGER_PREFIX
 from spanledger.schemas.claim import Attribution
 
-# A dimension is a name, not a document; one that is longer is cut and shows it.
+# A dimension is a name, not a document; one that is longer is cut.
 TEXT_CHARS_MAX: Final = 1_024
-METADATA_KEYS_MAX: Final = 64
 
-_FIELD_OF: Final = {key: field for field, keys in ATTRIBUTION_KEYS.items() for key in keys}
-_KEYS: Final = frozenset(_FIELD_OF)
-_NOT_METADATA: Final = _KEYS.union(CALL_KEYS)
+Stated = tuple[tuple[str, str], ...]
+"""Attribution fields and metadata keys (with their prefix) as a span or resource states them."""
 
 
-def attribute(resource: Resource, attributes: Mapping[str, bytes], credential: Credential) -> tuple[Attribution, bool]:
+def attribute(
+    resource: Resource, attributes: Mapping[str, bytes], plan: Plan, credential: Credential
+) -> tuple[Attribution, bool]:
     """The attribution of one span, and whether it named a tenant that its credential may not charge.
 
     Such usage is booked to the credential's default, and the claimed tenant kept as metadata.
     """
-    if _KEYS.isdisjoint(attributes) and not any(key.startswith(LEDGER_PREFIX) for key in attributes):
-        return _inherited(resource, credential)
-    fields, metadata = _stated(attributes)
-    above, metadata_above = _of_resource(resource)
-    return _bound({**above, **fields}, {**metadata_above, **metadata}, credential)
+    return _attribution(resource, _stated(attributes, plan), credential)
 
 
-@lru_cache(maxsize=4_096)
-def _inherited(resource: Resource, credential: Credential) -> tuple[Attribution, bool]:
-    return _bound(*_of_resource(resource), credential)
-
-
-@lru_cache(maxsize=4_096)
-def _of_resource(resource: Resource) -> tuple[dict[str, str], dict[str, str]]:
-    return _stated(resource.attributes)
-
-
-def _bound(fields: dict[str, str], metadata: dict[str, str], credential: Credential) -> tuple[Attribution, bool]:
+# The same tenants, users and features come again and again.
+@lru_cache(maxsize=16_384)
+def _attribution(resource: Resource, stated: Stated, credential: Credential) -> tuple[Attribution, bool]:
+    above = _stated(resource.attributes, plan_for(resource.scope_name, frozenset(resource.attributes)))
+    values = dict((*above, *stated))
+    metadata = {
+        name.removeprefix(LEDGER_PREFIX): value for name, value in values.items() if name.startswith(LEDGER_PREFIX)
+    }
+    fields = {name: value for name, value in values.items() if not name.startswith(LEDGER_PREFIX)}
     claimed = fields.get("tenant") or credential.tenant
     conflict = not credential.admits(claimed)
     if conflict:
-        metadata = {**metadata, "claimed_tenant": claimed}
-    fields = {**fields, "tenant": credential.tenant if conflict else claimed}
-    return msgspec.convert({**fields, "metadata": metadata}, Attribution), conflict
+        metadata["claimed_tenant"] = claimed
+    tenant = credential.tenant if conflict else claimed
+    return msgspec.convert({**fields, "tenant": tenant, "metadata": metadata}, Attribution), conflict
 
 
-def _stated(attributes: Mapping[str, bytes]) -> tuple[dict[str, str], dict[str, str]]:
-    """The fields and the metadata that some attributes state."""
-    fields: dict[str, str] = {}
-    for key in _KEYS & attributes.keys():
-        field = _FIELD_OF[key]
-        if key == next(name for name in ATTRIBUTION_KEYS[field] if name in attributes) and (
-            value := text(attributes[key])
-        ):
-            fields[field] = value[:TEXT_CHARS_MAX]
-    extra = sorted(key for key in attributes if key.startswith(LEDGER_PREFIX) and key not in _NOT_METADATA)
-    metadata = {
-        key.removeprefix(LEDGER_PREFIX): text(attributes[key])[:TEXT_CHARS_MAX] for key in extra[:METADATA_KEYS_MAX]
-    }
-    return fields, metadata
+def _stated(attributes: Mapping[str, bytes], plan: Plan) -> Stated:
+    """What is stated, without the empty."""
+    stated: list[tuple[str, str]] = []
+    for field, keys in plan.fields:
+        for key in keys:
+            if value := text(attributes[key])[:TEXT_CHARS_MAX]:
+                stated.append((field, value))
+                break
+    for key in plan.metadata:
+        if value := text(attributes[key])[:TEXT_CHARS_MAX]:
+            stated.append((key, value))
+    return tuple(stated)

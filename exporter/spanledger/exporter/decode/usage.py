@@ -5,24 +5,29 @@ contain them, whatever the conventions ask for, and a stated total shows which w
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from spanledger.exporter.decode.anyvalue import NotACountError, count
+from spanledger.exporter.decode.plan import Plan
 from spanledger.schemas import units as u
 from spanledger.schemas.attributes import USAGE_TOTAL_TOKENS
 from spanledger.schemas.claim import Inclusivity
 from spanledger.schemas.dialects import Dialect
 
 
+_WHOLES: Final = frozenset({u.INPUT_TOKENS, u.OUTPUT_TOKENS})
+
+
 class ImpossibleCountError(ValueError):
     """An attribute states a count that cannot be one; the message names the attribute, never its value."""
 
 
-def read_usage(dialect: Dialect, attributes: Mapping[str, bytes]) -> dict[str, int]:
-    """Every unit the dialect finds stated. Raises `ImpossibleCountError`."""
+def read_usage(plan: Plan, attributes: Mapping[str, bytes]) -> dict[str, int]:
+    """Every unit that is stated. Raises `ImpossibleCountError`."""
     usage: dict[str, int] = {}
-    for unit, keys in dialect.usage.items():
+    for unit, keys in plan.usage:
         for key in keys:
-            if key in attributes and (number := counted(key, attributes[key])) is not None:
+            if (number := counted(key, attributes[key])) is not None:
                 usage[unit] = number
                 break
     return usage
@@ -37,21 +42,21 @@ def counted(key: str, value: bytes) -> int | None:
         raise ImpossibleCountError(msg) from error
 
 
-def consistent(
+def make_consistent(
     usage: dict[str, int], dialect: Dialect, attributes: Mapping[str, bytes]
-) -> tuple[dict[str, int], Inclusivity, tuple[str, ...]]:
-    """Make wholes contain their parts: `(usage, how inclusion was decided, flags)`.
+) -> tuple[Inclusivity, tuple[str, ...]]:
+    """Make wholes contain their parts, in place: how inclusion was decided, and flags.
 
     A part that is still larger than its whole is dropped and flagged `inconsistent`: the whole is what a
     provider bills, and a price for the part would be a guess.
     """
-    usage = dict(usage)
+    if usage.keys() <= _WHOLES:
+        return "", ()
     split = usage.get(u.CACHE_WRITE_5M_TOKENS, 0) + usage.get(u.CACHE_WRITE_1H_TOKENS, 0)
     if split > usage.get(u.CACHE_WRITE_TOKENS, 0):
         usage[u.CACHE_WRITE_TOKENS] = split
     inclusivity = _include_caches(usage, dialect, attributes)
-    flags = _drop_impossible_parts(usage)
-    return usage, inclusivity, flags
+    return inclusivity, _drop_impossible_parts(usage)
 
 
 def _include_caches(usage: dict[str, int], dialect: Dialect, attributes: Mapping[str, bytes]) -> Inclusivity:
@@ -68,7 +73,7 @@ def _include_caches(usage: dict[str, int], dialect: Dialect, attributes: Mapping
 
 
 def _drop_impossible_parts(usage: dict[str, int]) -> tuple[str, ...]:
-    impossible = [part for part, whole in u.WHOLE_OF.items() if part in usage and usage[part] > usage.get(whole, 0)]
+    impossible = [part for part in usage if part in u.WHOLE_OF and usage[part] > usage.get(u.WHOLE_OF[part], 0)]
     for part in impossible:
         del usage[part]
     return ("inconsistent",) if impossible else ()

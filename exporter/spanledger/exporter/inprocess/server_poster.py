@@ -25,9 +25,6 @@ _TURN_LOCK: Final = ".poster"
 TICK_INTERVAL_S: Final = 10.0
 ROLLUP_INTERVAL_S: Final = 30.0
 
-# The client logs every attempt that fails; ours go on for hours and are told once, by us.
-_CLIENT_LOGGER: Final = "clickhouse_connect.driver.httpclient"
-
 # A child forked in the middle of an import would find that module locked for ever, so a fork waits for it (1 s, once).
 _importing: Final = threading.Lock()
 os.register_at_fork(before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release)
@@ -83,10 +80,17 @@ class ServerPoster:
         except ImportError as error:
             msg = f"posting to ClickHouse needs pip install 'spanledger[clickhouse]' ({error})"
             raise Undelivered(msg) from error
-        logging.getLogger(_CLIENT_LOGGER).addFilter(_is_the_applications)
+        _quiet_client()
         self._store = self._store or open_store(self._settings.store)
         migrate(self._store)
         return Poster(self._store, self._settings.data)
+
+
+def _quiet_client() -> None:
+    """The client logs every attempt that fails. Ours go on for hours and are told once, by us; others' stay."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("clickhouse_connect"):
+            logging.getLogger(name).addFilter(_is_the_applications)
 
 
 def _is_the_applications(record: logging.LogRecord) -> bool:

@@ -2,8 +2,9 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Final
 
-# The SDK's own exporters set the same key; `opentelemetry.instrumentation.utils` wraps it for 50 ms of imports.
+# What `opentelemetry.instrumentation.utils.suppress_instrumentation` sets, without its 50 ms of imports.
 from opentelemetry.context import (
     _SUPPRESS_INSTRUMENTATION_KEY,  # pyright: ignore[reportPrivateUsage]
     attach,
@@ -11,11 +12,15 @@ from opentelemetry.context import (
     set_value,
 )
 
+# Instrumentations from before the key was made unique look for its plain name.
+_OLD_KEY: Final = "suppress_instrumentation"
+
 
 @contextmanager
 def suppressed_instrumentation() -> Generator[None]:
     """Run a block in a context in which instrumentations leave calls alone."""
-    token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003 (the API's signature)
+    suppressed = set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True)
+    token = attach(set_value(_OLD_KEY, value=True, context=suppressed))
     try:
         yield
     finally:

@@ -9,11 +9,10 @@ from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode import Quarantined, decode
 from spanledger.exporter.journal import Record, RecordType, Signal
 from spanledger.exporter.rate import Rated
-from spanledger.exporter.settle import Charge, Standing
-from spanledger.exporter.settle.charge import response_charge_id
+from spanledger.exporter.settle import Charge, Standing, stand
 from spanledger.exporter.sift import sift
 from spanledger.exporter.store.blocks import QuarantineRow
-from spanledger.schemas.claim import Claim, seal
+from spanledger.schemas.claim import Claim
 from spanledger.schemas.units import REASONING_TOKENS
 
 
@@ -44,7 +43,7 @@ def decode_batch(batch: Iterable[tuple[object, Record]], poison: str = "") -> De
         for span in spans:
             claim = Quarantined(poison, entry.tenant, span) if poison else decode(span, credential)
             if isinstance(claim, Claim):
-                decoded.arrivals.append(Standing(*seal(claim), claim, record.received_ns))
+                decoded.arrivals.append(stand(claim, record.received_ns))
             elif claim is None:
                 decoded.counts["not_usage"] += 1
             else:
@@ -57,11 +56,6 @@ def _quarantine_row(aside: Quarantined, record: Record) -> QuarantineRow:
     span, entry = aside.span, record.entry
     ids = span.trace_id.hex(), span.span_id.hex()
     return QuarantineRow(record.received_ns, aside.tenant, entry.scope, aside.reason, *ids, span.raw)
-
-
-def charges_named(claims: Iterable[Claim]) -> Iterable[bytes]:
-    """The charge of every response id that some claims carry."""
-    return (response_charge_id(claim.scope, claim.response_id) for claim in claims if claim.response_id)
 
 
 def rated(charge: Charge) -> Rated:

@@ -8,33 +8,29 @@ A key that was never added is certainly new; a key that looks known is looked up
 from collections.abc import Iterable
 from typing import Final
 
-# 2²⁷ bits are 16 MB; at 10 million keys of 4 probes some 0.5 % look known that are not.
+# 2²⁷ bits are 16 MB. Of keys that were never added, 0.02 % look known at 1 million keys and 2 % at 10 million.
 BITS: Final = 1 << 27
-_PROBES: Final = 4
-_PROBE_SHIFT: Final = 12
+_MASK: Final = BITS - 1
+_SECOND: Final = 27
 
 
 class Seen:
-    """A set of 8-byte keys that may claim to hold one that it does not, never the reverse."""
+    """A set of unsigned 64-bit keys that may claim to hold one that it does not, never the reverse."""
 
     def __init__(self) -> None:
         self._bits = bytearray(BITS // 8)
 
     def add(self, keys: Iterable[int]) -> None:
-        """Remember keys (unsigned 64-bit)."""
-        bits, mask = self._bits, BITS - 1
+        """Remember keys."""
+        bits = self._bits
         for key in keys:
-            for shift in range(0, _PROBES * _PROBE_SHIFT, _PROBE_SHIFT):
-                bit = (key >> shift) & mask
-                bits[bit >> 3] |= 1 << (bit & 7)
+            first, second = key & _MASK, (key >> _SECOND) & _MASK
+            bits[first >> 3] |= 1 << (first & 7)
+            bits[second >> 3] |= 1 << (second & 7)
 
     def __contains__(self, key: int) -> bool:
-        bits, mask = self._bits, BITS - 1
-        for shift in range(0, _PROBES * _PROBE_SHIFT, _PROBE_SHIFT):
-            bit = (key >> shift) & mask
-            if not bits[bit >> 3] & (1 << (bit & 7)):
-                return False
-        return True
+        bits, first, second = self._bits, key & _MASK, (key >> _SECOND) & _MASK
+        return bool(bits[first >> 3] & (1 << (first & 7)) and bits[second >> 3] & (1 << (second & 7)))
 
 
 def trace_seen_key(trace_id: str) -> int:

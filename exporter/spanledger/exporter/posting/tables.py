@@ -5,11 +5,12 @@ dirty days, claims, reversals, events, quarantine, the posting's own row. That l
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Final, cast
 
 from spanledger.exporter.posting.seen import Seen
-from spanledger.exporter.settle import Standing
-from spanledger.exporter.settle.charge import Rule
+from spanledger.exporter.settle import Rule, Standing
+from spanledger.exporter.settle.charge import response_charge_of
 from spanledger.exporter.store import Store
 from spanledger.exporter.store.blocks import (
     ClaimRow,
@@ -113,16 +114,13 @@ class LedgerTables:
         )
         return cast("int", rows[0][0])
 
-    def mark_dirty(self, events: Sequence[LedgerEvent]) -> None:
-        """Say that the daily sums of these events' days are about to change."""
-        if events:
-            self._rollup.mark_dirty({event.booked_time for event in events})
-
-    def mark_dirty_of(self, charges: Sequence[bytes]) -> None:
-        """As `mark_dirty`, for charges that are about to be reversed."""
-        for _, some in _chunks([], charges):
+    def touching(self, events: Sequence[LedgerEvent], withdrawn: Sequence[bytes]) -> AbstractContextManager[None]:
+        """Hold this around the inserts of events and of the reversals of charges: their days' sums are changing."""
+        times_ns = {event.booked_time for event in events}
+        for _, some in _chunks([], withdrawn):
             rows = self._store.query(_BOOKED, {"charges": [charge.hex() for charge in some]})
-            self._rollup.mark_dirty({cast("int", row[0]) for row in rows})
+            times_ns |= {cast("int", row[0]) for row in rows}
+        return self._rollup.touching(self._rollup.days_of(times_ns))
 
     def insert_claims(self, rulings: Sequence[tuple[Standing, bytes, Rule]], settled_ns: int) -> None:
         """Keep claims with where they stand; a claim settled anew replaces its row."""
@@ -191,7 +189,8 @@ class LedgerTables:
 
 def _standing(row: tuple[object, ...]) -> tuple[Standing, Rule, bytes]:
     claim_id, payload, rule, received_ns, charge_id = cast("tuple[bytes, str, Rule, int, bytes]", row)
-    return Standing(claim_id, payload.encode(), unseal(payload), received_ns), rule, charge_id
+    claim = unseal(payload)
+    return Standing(claim_id, payload.encode(), claim, received_ns, response_charge_of(claim)), rule, charge_id
 
 
 def _chunks(traces: Sequence[str], charges: Sequence[bytes]) -> Iterable[tuple[Sequence[str], Sequence[bytes]]]:

@@ -14,13 +14,20 @@ from functools import cache
 from spanledger.exporter.rate.book import PriceBook
 from spanledger.exporter.rate.rated import Description, Line, ListPrice, Rated, Reason, describe
 from spanledger.exporter.rate.tariff import Source
+from spanledger.schemas import ConfigurationError
 
 __all__ = ["Description", "Line", "ListPrice", "PriceBook", "Rated", "Reason", "Source", "catalogue", "describe"]
 
 
 @cache
 def catalogue() -> PriceBook:
-    """The bundled price book, one per process. The first call imports `genai-prices` (0.4 s CPU, 38 MB)."""
-    from spanledger.exporter.rate.genai import GenaiPrices  # noqa: PLC0415 - only who rates pays for the catalogue
+    """The bundled price book, one per process. The first call imports `genai-prices` (0.4 s CPU, 38 MB).
 
+    Raises `ConfigurationError` where the library is not installed.
+    """
+    try:
+        from spanledger.exporter.rate.genai import GenaiPrices  # noqa: PLC0415 - only who rates pays for the catalogue
+    except ModuleNotFoundError as missing:
+        msg = f"prices need {missing.name}, which is not installed: pip install 'spanledger[clickhouse]'"
+        raise ConfigurationError(msg) from missing
     return PriceBook(GenaiPrices())

@@ -32,9 +32,10 @@ _QUIET.setLevel(logging.CRITICAL)
 
 
 class HttpEdge:
-    """An ASGI app served on one address."""
+    """An ASGI app served on one address, which the command's option `flag` chooses."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, flag: str = "--http") -> None:
+        self._flag = flag
         self._config = Config(
             app,
             http=_Connection,
@@ -59,7 +60,7 @@ class HttpEdge:
         try:
             self._server = await loop.create_server(self._connection, address.host, address.port, backlog=BACKLOG)
         except OSError as error:
-            raise cannot_listen(address, "--http", error) from error
+            raise cannot_listen(address, self._flag, error) from error
         self._set_date()
         return Address(address.host, self._server.sockets[0].getsockname()[1])
 

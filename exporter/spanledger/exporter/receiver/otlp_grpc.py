@@ -5,6 +5,7 @@ for a reason to drop. This is the only module that imports grpc.
 """
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Final, Protocol
 
@@ -75,6 +76,9 @@ class GrpcDoor:
             port = self._server.add_insecure_port(str(address))
         except OSError as error:
             raise cannot_listen(address, "--grpc", error) from error
+        except RuntimeError as error:
+            # Free a moment ago: somebody was faster.
+            raise cannot_listen(address, "--grpc", OSError(errno.EADDRINUSE, str(error))) from error
         await self._server.start()
         return Address(address.host, port)
 

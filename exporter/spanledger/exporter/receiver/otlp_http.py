@@ -49,11 +49,8 @@ class _Request:
     method: str
     path: str
     headers: Mapping[str, str]
-
-    @property
-    def media_type(self) -> str:
-        """The Content-Type without its parameters."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type: str
+    """The Content-Type without its parameters."""
 
     @property
     def answer_type(self) -> str:
@@ -78,15 +75,14 @@ class _Body:
 
     def __init__(self, receive: Receive, seconds_max: float) -> None:
         self._receive = receive
-        self._deadline = asyncio.get_running_loop().time() + seconds_max
+        self.deadline_s = asyncio.get_running_loop().time() + seconds_max
         self.started = False
         self.ended = False
 
     async def chunk(self) -> bytes:
-        """Return the next chunk; sets `ended` with the last one. Raises `TimeoutError` past the deadline."""
+        """Return the next chunk; sets `ended` with the last one."""
         self.started = True
-        async with asyncio.timeout_at(self._deadline):
-            message = await self._receive()
+        message = await self._receive()
         if message["type"] == "http.disconnect":
             raise _Disconnected
         self.ended = not message.get("more_body", False)
@@ -97,8 +93,9 @@ class _Body:
         """Read on and forget, up to a bound."""
         drained = 0
         try:
-            while not self.ended and drained < DRAIN_BYTES_MAX:
-                drained += len(await self.chunk())
+            async with asyncio.timeout_at(self.deadline_s):
+                while not self.ended and drained < DRAIN_BYTES_MAX:
+                    drained += len(await self.chunk())
         except TimeoutError:
             return
 
@@ -161,10 +158,11 @@ class _HttpDoor:
     async def _read(self, coding: Decoding, body: _Body, grow: Callable[[int], None]) -> bytes:
         chunks: list[bytes] = []
         try:
-            while not body.ended:
-                chunk = coding.feed(await body.chunk())
-                grow(len(chunk))
-                chunks.append(chunk)
+            async with asyncio.timeout_at(body.deadline_s):
+                while not body.ended:
+                    chunk = coding.feed(await body.chunk())
+                    grow(len(chunk))
+                    chunks.append(chunk)
         except TimeoutError as error:
             msg = f"the body did not arrive within {self._gate.limits.body_s:g} s"
             raise Transient(msg) from error
@@ -222,7 +220,8 @@ def _request(scope: Message) -> _Request:
     for name, value in cast("Iterable[tuple[bytes, bytes]]", scope["headers"]):
         key, text = name.decode("latin-1"), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return _Request(str(scope["method"]), str(scope["path"]), headers)
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return _Request(str(scope["method"]), str(scope["path"]), headers, media_type)
 
 
 async def _send(send: Send, request: _Request, reply: _Reply, *, keep_alive: bool) -> None:

@@ -32,13 +32,14 @@ class Receiver:
         path_prefix: str = "",
     ) -> None:
         self._settings = settings
-        self._gate = Gate(
+        self.gate = Gate(
             intake,
             Credential(scope=ANY_SCOPE, tenant=settings.tenant),
             limits or Limits(body_bytes=settings.body_bytes_max),
             ready,
         )
-        self._http = HttpEdge(http_app(self._gate, path_prefix))
+        """What both doors share; its counts tell how busy they are."""
+        self._http = HttpEdge(http_app(self.gate, path_prefix))
         self._grpc: GrpcDoor | None = None
         self.grpc_address: Address = settings.grpc
         """Where gRPC listens; after `start` with the port that the system chose for port 0."""
@@ -47,12 +48,12 @@ class Receiver:
     @property
     def ready(self) -> bool:
         """Whether a request sent now could be made durable."""
-        return self._gate.ready
+        return self.gate.ready
 
     async def start(self) -> None:
         """Open both doors. Raises `ConfigurationError`, with neither open, when one of the ports cannot be had."""
         self.http_address = await self._http.start(self._settings.http)
-        self._grpc = GrpcDoor(self._gate)
+        self._grpc = GrpcDoor(self.gate)
         try:
             self.grpc_address = await self._grpc.start(self._settings.grpc)
         except BaseException:
@@ -61,10 +62,10 @@ class Receiver:
 
     async def drain(self, grace_s: float = DRAIN_S) -> None:
         """Stop: say so to health checks, take nothing new, finish what is under way, then close. May be repeated."""
-        self._gate.close()
+        self.gate.close()
         deadline_s = asyncio.get_running_loop().time() + grace_s
         async with asyncio.TaskGroup() as doors:
             doors.create_task(self._http.drain(grace_s))
             if self._grpc is not None:
                 doors.create_task(self._grpc.drain(grace_s))
-        await self._gate.settle(max(deadline_s - asyncio.get_running_loop().time(), 0))
+        await self.gate.settle(max(deadline_s - asyncio.get_running_loop().time(), 0))

@@ -1,4 +1,4 @@
-"""When a server ends: the first signal stops it cleanly, a second one or half a minute ends it at once.
+"""When a server ends: the first signal asks for a clean stop, a second one or half a minute ends it at once.
 
 Ending at once equals kill -9: what was acknowledged is in the journal, and nothing else is owed.
 """
@@ -8,39 +8,37 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from types import FrameType
 from typing import Final
 
-# A drain takes 10 s at most, a clean close of journal and store 20 s; a container is killed after 45 s.
+# A drain takes 10 s at most, a clean close of journal and store 20 s; containers are killed after 45 s.
 STOP_S_MAX: Final = 30.0
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-_FAILURE_POLL_S: Final = 1.0
+# A journal that failed for good never recovers in this process; nothing signals it to an event loop.
+_WATCH_S: Final = 0.25
 
 
-async def until_stopped(failed: Callable[[], bool] = lambda: False) -> bool:
-    """Wait for SIGTERM or SIGINT, or until `failed` tells that this process cannot go on; return whether it failed.
+def stop_on_signals() -> asyncio.Event:
+    """Return the event that the first SIGTERM or SIGINT sets, in the running loop of the main thread."""
+    stopped = asyncio.Event()
 
-    Call it in the main thread. When it returns, the time for a clean stop is running.
-    """
-    loop = asyncio.get_running_loop()
-    told = asyncio.Event()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, told.set)
-    while not told.is_set() and not failed():
+    def on_signal() -> None:
+        if stopped.is_set():
+            os._exit(1)
+        stopped.set()
+        late = threading.Timer(STOP_S_MAX, os._exit, (1,))
+        late.daemon = True
+        late.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    return stopped
+
+
+async def until_over(stopped: asyncio.Event, failed: Callable[[], bool]) -> None:
+    """Wait until a stop is asked for, or `failed` tells that this process cannot go on."""
+    while not stopped.is_set() and not failed():
         try:
-            async with asyncio.timeout(_FAILURE_POLL_S):
-                await told.wait()
+            async with asyncio.timeout(_WATCH_S):
+                await stopped.wait()
         except TimeoutError:
             continue
-    for number in _SIGNALS:
-        loop.remove_signal_handler(number)
-        signal.signal(number, _end_at_once)
-    late = threading.Timer(STOP_S_MAX, os._exit, (1,))
-    late.daemon = True
-    late.start()
-    return not told.is_set()
-
-
-def _end_at_once(_number: int, _frame: FrameType | None) -> None:
-    os._exit(1)

@@ -6,11 +6,12 @@ Usage comes from the most precise claim, identity from the outermost, the tenant
 
 from collections.abc import Iterable
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Final, Literal
 
 import msgspec
 
-from spanledger.schemas.claim import UNATTRIBUTED, Attribution, Claim
+from spanledger.schemas.claim import UNATTRIBUTED, Attribution, Claim, seal
 from spanledger.schemas.event import Quality
 
 Rule = Literal["single", "response_id", "same_span", "conflict", "rolled_up", "pending", "aggregate"]
@@ -37,12 +38,26 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     claim: Claim
     received_ns: int
     """When the journal received it, ns since 1970 UTC: the only clock of settlement."""
+    response_charge: bytes
+    """The charge of the claim's response id within its scope; empty without one."""
+
+    @property
+    def trace_key(self) -> tuple[str, str]:
+        """The trace within its scope; a log record without a trace is one of its own."""
+        claim = self.claim
+        return claim.scope, claim.trace_id or claim.span_id
 
     @property
     def span_key(self) -> tuple[str, str, str, str]:
         """What redeliveries of one span have in common, whatever their content."""
         claim = self.claim
         return claim.scope, claim.signal, claim.trace_id, claim.span_id
+
+
+def stand(claim: Claim, received_ns: int) -> Standing:
+    """A claim as it arrives."""
+    claim_id, payload = seal(claim)
+    return Standing(claim_id, payload, claim, received_ns, response_charge_of(claim))
 
 
 class Charge(msgspec.Struct, frozen=True):
@@ -59,25 +74,31 @@ class Charge(msgspec.Struct, frozen=True):
     """Of the earliest claim: the sortable half of the event's id."""
 
 
-def response_charge_id(scope: str, response_id: str) -> bytes:
-    """The 16-byte identity of a provider response within a credential's scope."""
-    return blake2b(f"{scope}\0{response_id}".encode(), digest_size=16).digest()
+def response_charge_of(claim: Claim) -> bytes:
+    """The 16-byte identity of a claim's provider response within its scope; empty without a response id."""
+    if not claim.response_id:
+        return b""
+    return blake2b(f"{claim.scope}\0{claim.response_id}".encode(), digest_size=16).digest()
 
 
 def charge_of(standings: Iterable[Standing], *, aggregate: bool = False) -> Charge:
     """The charge of a group of claims (at least one) about one call."""
-    group = sorted(standings, key=lambda standing: standing.claim_id)
-    claim = group[0].claim if len(group) == 1 else _merged([standing.claim for standing in voices(group)])
-    named = claim.response_id and not aggregate
+    group = sorted(standings, key=_claim_id)
+    first, alone = group[0], len(group) == 1
+    claim = first.claim if alone else _merged([standing.claim for standing in voices(group)])
+    response_charge = first.response_charge if alone else response_charge_of(claim)
     return Charge(
-        charge_id=response_charge_id(claim.scope, claim.response_id) if named else group[0].claim_id,
+        charge_id=(response_charge if not aggregate else b"") or first.claim_id,
         kind="attempt" if claim.status == "error" and not claim.usage else "charge",
-        claim_ids=tuple(standing.claim_id for standing in group),
+        claim_ids=tuple(map(_claim_id, group)),
         claim=claim,
         quality="aggregate" if aggregate else _quality(claim),
-        received_ns=max(standing.received_ns for standing in group),
-        start_ns=min(standing.claim.start_ns for standing in group),
+        received_ns=first.received_ns if alone else max(standing.received_ns for standing in group),
+        start_ns=first.claim.start_ns,
     )
+
+
+_claim_id = attrgetter("claim_id")
 
 
 def voices(group: list[Standing]) -> list[Standing]:

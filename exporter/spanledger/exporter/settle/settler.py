@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
-from spanledger.exporter.settle.charge import Charge, Rule, Standing, charge_of, response_charge_id, voices
+from spanledger.exporter.settle.charge import Charge, Rule, Standing, charge_of, voices
 from spanledger.schemas.claim import Claim
 
 NO_CHARGE: Final = bytes(16)
@@ -24,6 +24,8 @@ WINDOW_NS: Final = 60 * 10**9
 CLAIMS_MAX: Final = 75_000
 
 TraceKey = tuple[str, str]
+Tally = tuple[tuple[str, int], ...]
+"""Claims by their heading in the accounting invariant (DESIGN 3)."""
 SpanKey = tuple[str, str, str, str]
 
 
@@ -35,7 +37,7 @@ class Unit:
     charge: Charge | None = None
     """What was posted for this unit; None before the first settlement."""
     aggregate: bool = False
-    tally: Counter[str] = field(default_factory=Counter[str])
+    tally: Tally = ()
     """How its claims are counted, as of the last settlement."""
 
 
@@ -61,6 +63,11 @@ class Settlement:
     charges: list[Charge] = field(default_factory=list[Charge])
     counts: Counter[str] = field(default_factory=Counter[str])
 
+    def count(self, tally: Tally, sign: int = 1) -> None:
+        """Add a tally, or take one back."""
+        for heading, number in tally:
+            self.counts[heading] += sign * number
+
 
 class Settler:
     """Settles arriving claims against those it remembers."""
@@ -77,17 +84,14 @@ class Settler:
         """Response charge → the trace of a roll-up that carries its response id."""
         self._claims = 0
 
-    def unknown(self, claims: Iterable[Claim]) -> tuple[set[TraceKey], set[bytes]]:
+    def unknown(self, standings: Iterable[Standing]) -> tuple[set[TraceKey], set[bytes]]:
         """The traces and response charges of some claims that are not in memory: to be recalled if they exist."""
         traces: set[TraceKey] = set()
         charges: set[bytes] = set()
-        for claim in claims:
-            if (key := (claim.scope, claim.trace_id)) not in self._traces:
+        for standing in standings:
+            if (key := standing.trace_key) not in self._traces:
                 traces.add(key)
-            if (
-                claim.response_id
-                and (charge_id := response_charge_id(claim.scope, claim.response_id)) not in self._responses
-            ):
+            if (charge_id := standing.response_charge) and charge_id not in self._responses:
                 charges.add(charge_id)
         return traces, charges
 
@@ -95,7 +99,7 @@ class Settler:
         """Take claims back into memory. A unit counts as posted only if `open_charges` has its charge."""
         units: dict[int, Unit] = {}
         for standing, rule in stored:
-            trace = self._trace(standing.claim)
+            trace = self._trace(standing.trace_key)
             if standing.claim_id in trace.units or standing.claim_id in trace.rollups:
                 continue
             self._claims += 1
@@ -120,7 +124,7 @@ class Settler:
         touched: dict[int, Unit] = {}
         traces: dict[int, Trace] = {}
         for standing in arrivals:
-            trace = self._trace(standing.claim)
+            trace = self._trace(standing.trace_key)
             known = trace.units.get(standing.claim_id) or trace.aggregates.get(standing.claim_id)
             if known and known.charge is None and id(known) not in touched:
                 # Stored by a posting that a crash cut off: it is settled, and counted, only now.
@@ -139,7 +143,7 @@ class Settler:
             else:
                 unit = self._join(standing, trace, settlement)
                 touched[id(unit)] = unit
-                if above := self._rolled_up.get(_response_charge(standing.claim)):
+                if above := self._rolled_up.get(standing.response_charge):
                     traces[id(above)] = above
         for unit in touched.values():
             if unit.standings:
@@ -157,8 +161,7 @@ class Settler:
         """Drop all memory: what matters is recalled from the store. After a failed posting."""
         self.__init__(window_ns=self._window_ns, claims_max=self._claims_max)
 
-    def _trace(self, claim: Claim) -> Trace:
-        key = (claim.scope, claim.trace_id or claim.span_id)
+    def _trace(self, key: TraceKey) -> Trace:
         trace = self._traces.get(key)
         if trace is None:
             trace = self._traces[key] = Trace()
@@ -168,15 +171,15 @@ class Settler:
 
     def _join(self, standing: Standing, trace: Trace, settlement: Settlement) -> Unit:
         """Put a claim into the unit of its response id or of its span; two units it connects become one."""
-        charge_id = _response_charge(standing.claim)
-        unit = self._responses.get(charge_id) if charge_id else None
-        same_span = self._spans.get(standing.span_key)
+        charge_id, span_key = standing.response_charge, standing.span_key
+        unit = self._responses.get(charge_id)
+        same_span = self._spans.get(span_key)
         if unit and same_span and unit is not same_span:
             self._absorb(unit, same_span, settlement)
         unit = unit or same_span or Unit()
         unit.standings[standing.claim_id] = standing
         trace.units[standing.claim_id] = unit
-        self._spans[standing.span_key] = unit
+        self._spans[span_key] = unit
         if charge_id:
             self._responses[charge_id] = unit
         return unit
@@ -184,17 +187,17 @@ class Settler:
     def _absorb(self, unit: Unit, other: Unit, settlement: Settlement) -> None:
         if other.charge:
             settlement.withdrawn.append(other.charge)
-        settlement.counts.subtract(other.tally)
+        settlement.count(other.tally, -1)
         for standing in other.standings.values():
-            self._trace(standing.claim).units[standing.claim_id] = self._spans[standing.span_key] = unit
-            if charge_id := _response_charge(standing.claim):
+            self._trace(standing.trace_key).units[standing.claim_id] = self._spans[standing.span_key] = unit
+            if charge_id := standing.response_charge:
                 self._responses[charge_id] = unit
         unit.standings |= other.standings
         other.standings, other.charge = {}, None
 
     def _keep_rollup(self, standing: Standing, trace: Trace) -> None:
         trace.rollups[standing.claim_id] = standing
-        if charge_id := _response_charge(standing.claim):
+        if charge_id := standing.response_charge:
             self._rolled_up[charge_id] = trace
 
     def _settle_rollups(self, touched: Iterable[Trace], now_ns: int, settlement: Settlement, *, close: bool) -> None:
@@ -216,7 +219,7 @@ class Settler:
         if self._pending.pop(standing.claim_id, None):
             settlement.counts["pending"] -= 1
         if unit := trace.aggregates.pop(standing.claim_id, None):
-            settlement.counts.subtract(unit.tally)
+            settlement.count(unit.tally, -1)
             if unit.charge:
                 settlement.withdrawn.append(unit.charge)
         settlement.counts["rolled_up"] += 1
@@ -227,7 +230,7 @@ class Settler:
         del self._pending[standing.claim_id]
         settlement.counts["pending"] -= 1
         unit = Unit({standing.claim_id: standing}, aggregate=True)
-        self._trace(standing.claim).aggregates[standing.claim_id] = unit
+        self._trace(standing.trace_key).aggregates[standing.claim_id] = unit
         _resettle(unit, settlement)
 
     def _covered(self, outer: Standing, trace: Trace) -> bool:
@@ -235,7 +238,7 @@ class Settler:
 
         Of two roll-ups the shorter may cover the longer and never the reverse, so that one of them always stands.
         """
-        if _response_charge(outer.claim) in self._responses:
+        if outer.response_charge in self._responses:
             return True
         below = (
             unit.standings[claim_id].claim
@@ -258,12 +261,12 @@ class Settler:
         trace = self._traces.pop(key)
         self._claims -= len(trace.rollups) + len(trace.units)
         for standing in trace.rollups.values():
-            self._rolled_up.pop(_response_charge(standing.claim), None)
+            self._rolled_up.pop(standing.response_charge, None)
         for unit in trace.units.values():
             for standing in unit.standings.values():
                 claim = standing.claim
                 self._spans.pop(standing.span_key, None)
-                self._responses.pop(_response_charge(claim), None)
+                self._responses.pop(standing.response_charge, None)
                 other = (claim.scope, claim.trace_id or claim.span_id)
                 if other in self._traces:
                     self._forget_trace(other)
@@ -272,16 +275,16 @@ class Settler:
 def _resettle(unit: Unit, settlement: Settlement) -> None:
     """Charge a unit anew if what it amounts to has changed, and rule on its claims."""
     before, after = unit.charge, charge_of(unit.standings.values(), aggregate=unit.aggregate)
-    new = set(unit.standings)
+    new = unit.standings.keys()
     if before is not None and _amounts_to(after) == _amounts_to(before):
-        new.difference_update(before.claim_ids)
+        new = new - set(before.claim_ids)
     else:
         if before is not None:
             settlement.withdrawn.append(before)
         settlement.charges.append(after)
-    settlement.counts.subtract(unit.tally)
+    settlement.count(unit.tally, -1)
     unit.charge, unit.tally = after, _tally(unit, after)
-    settlement.counts.update(unit.tally)
+    settlement.count(unit.tally)
     for standing, rule in _rules(unit):
         if standing.claim_id in new:
             settlement.rulings.append((standing, after.charge_id, rule))
@@ -293,27 +296,23 @@ def _amounts_to(charge: Charge) -> tuple[object, ...]:
 
 
 def _rules(unit: Unit) -> list[tuple[Standing, Rule]]:
-    group = sorted(unit.standings.values(), key=lambda standing: standing.claim_id)
-    if unit.aggregate:
-        return [(standing, "aggregate") for standing in group]
+    group = list(unit.standings.values())
     if len(group) == 1:
-        return [(group[0], "single")]
+        return [(group[0], "aggregate" if unit.aggregate else "single")]
     speaking = {standing.claim_id for standing in voices(group)}
-    spans = {standing.span_key for standing in group}
-    together: Rule = "same_span" if len(spans) == 1 else "response_id"
+    together: Rule = "same_span" if len({standing.span_key for standing in group}) == 1 else "response_id"
     return [(standing, together if standing.claim_id in speaking else "conflict") for standing in group]
 
 
-def _tally(unit: Unit, charge: Charge) -> Counter[str]:
-    """Each claim of a unit under one heading of the accounting invariant (DESIGN 3)."""
-    conflicts = sum(rule == "conflict" for _, rule in _rules(unit)) if len(unit.standings) > 1 else 0
-    merged = len(unit.standings) - 1 - conflicts
-    return Counter({"attempts" if charge.kind == "attempt" else "charged": 1, "merged": merged, "conflicts": conflicts})
+_ALONE: Final[dict[str, Tally]] = {"charge": (("charged", 1),), "attempt": (("attempts", 1),)}
 
 
-def _response_charge(claim: Claim) -> bytes:
-    """The charge of a claim's response id; empty without one."""
-    return response_charge_id(claim.scope, claim.response_id) if claim.response_id else b""
+def _tally(unit: Unit, charge: Charge) -> Tally:
+    first = _ALONE[charge.kind]
+    if len(unit.standings) == 1:
+        return first
+    conflicts = sum(rule == "conflict" for _, rule in _rules(unit))
+    return (*first, ("merged", len(unit.standings) - 1 - conflicts), ("conflicts", conflicts))
 
 
 def _length(standing: Standing) -> tuple[int, bytes]:

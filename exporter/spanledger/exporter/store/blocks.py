@@ -25,6 +25,8 @@ _ENCODERS: Final[dict[str, _Encoder]] = {
     "String": native.strings,
     "DateTime64(9, 'UTC')": native.int64s,
     "Int64": native.int64s,
+    "Date32": native.int32s,
+    "UInt8": native.uint8s,
     "UInt16": native.uint16s,
     "UInt64": native.uint64s,
     "Nullable(Int64)": native.nullable_int64s,
@@ -79,6 +81,16 @@ class QuarantineRow(NamedTuple):
     """What was quarantined, in whatever form it came."""
 
 
+class MarkRow(NamedTuple):
+    """One row of `ledger_dirty_days`."""
+
+    day: int
+    """Days since 1970."""
+    mark: bytes
+    cleaned: int
+    """1 takes the mark back."""
+
+
 Block = tuple[list[str], bytes]
 """The column names and the Native bytes of some rows."""
 
@@ -101,6 +113,11 @@ def postings_block(rows: Sequence[PostingRow]) -> Block:
 def quarantine_block(rows: Sequence[QuarantineRow]) -> Block:
     """Rows of `ledger_quarantine`."""
     return _QUARANTINE.encode(rows)
+
+
+def marks_block(rows: Sequence[MarkRow]) -> Block:
+    """Rows of `ledger_dirty_days`."""
+    return _MARKS.encode(rows)
 
 
 class _Table:
@@ -167,3 +184,4 @@ _QUARANTINE: Final = _Table(
     },
     payload=native.byte_strings,
 )
+_MARKS: Final = _Table({"day": "Date32", "mark": _ID, "cleaned": "UInt8"})

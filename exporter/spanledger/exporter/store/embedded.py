@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanledger.exporter.store.lock import FolderLock
+from spanledger.exporter.store.refusals import detail
 from spanledger.exporter.store.statements import literal, quoted
 from spanledger.schemas import ConfigurationError, StoreUnavailableError
 
@@ -69,12 +70,14 @@ class EmbeddedEngine:
         try:
             client = clickhouse_connect.get_client(interface="chdb", path=self._path)
         except ImportError as error:
-            msg = "the embedded engine is not installed: pip install 'spanledger[server]', or name a clickhouse:// store"
+            msg = (
+                "the embedded engine is not installed: pip install 'spanledger[server]', or name a clickhouse:// store"
+            )
             raise ConfigurationError(msg) from error
         except (ClickHouseError, OSError) as error:
             msg = (
-                f"the embedded engine cannot open {self._path} ({error}): a process opens one embedded store at a time, "
-                "and the folder must be one that spanledger wrote"
+                f"the embedded engine cannot open {self._path} ({detail(error)}): a process opens one embedded store "
+                "at a time, and the folder must be one that spanledger wrote"
             )
             raise StoreUnavailableError(msg) from error
         try:

@@ -6,7 +6,7 @@ Every statement can be repeated (`IF NOT EXISTS`, `OR REPLACE`), so a migration 
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-from spanledger.exporter.store.statements import literal, split_statements
+from spanledger.exporter.store.statements import split_statements
 from spanledger.exporter.store.store import Store
 from spanledger.schemas import NewerSchemaError
 
@@ -44,7 +44,8 @@ def migrate(store: Store) -> list[str]:
         for statement in migration.statements:
             store.command(statement.replace(ZONE_MARK, zone))
         store.command(
-            f"INSERT INTO schema_migrations (number, name) VALUES ({migration.number}, {literal(migration.name)})"
+            "INSERT INTO schema_migrations (number, name) SELECT {number:UInt32}, {name:String}",
+            {"number": migration.number, "name": migration.name},
         )
     return [migration.name for migration in waiting]
 
@@ -86,4 +87,8 @@ def _waiting(store: Store) -> list[Migration]:
 
 
 def _exists(store: Store, table: str) -> bool:
-    return bool(store.query(f"SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = {literal(table)}"))
+    rows = store.query(
+        "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = {name:String}",
+        {"name": table},
+    )
+    return bool(rows)

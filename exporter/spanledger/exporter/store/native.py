@@ -77,6 +77,16 @@ def int64s(values: Sequence[int]) -> bytes:
     return array("q", values).tobytes()
 
 
+def int32s(values: Sequence[int]) -> bytes:
+    """Int32, and Date32 as days since 1970. Raises `OverflowError` outside the range."""
+    return array("i", values).tobytes()
+
+
+def uint8s(values: Sequence[int]) -> bytes:
+    """UInt8. Raises `ValueError` outside the range."""
+    return bytes(values)
+
+
 def uint16s(values: Sequence[int]) -> bytes:
     """UInt16. Raises `OverflowError` outside the range."""
     return array("H", values).tobytes()

@@ -8,7 +8,7 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 
 CLIENTS_MAX: Final = 8
-"""Calls that run at once; more wait. Each embedded client costs 20 ms to open and some 1 MB; a server's, a connection."""
+"""Calls that run at once; more wait. An embedded client takes 20 ms to open, a server's holds a connection."""
 
 
 class Pool:

@@ -84,12 +84,21 @@ def translated(doing: str) -> Generator[None]:
 def refusal(doing: str, error: BaseException) -> SpanledgerError:
     """The error a caller sees for one of the engine's, its client's or the socket's."""
     code = code_of(error)
-    message = f"{doing}: {' '.join(str(error).split())[:_DETAIL_CHARACTERS_MAX]}"
+    message = f"{doing}: {detail(error)}"
     if code in TRANSIENT_CODES or (not code and isinstance(error, OSError | OperationalError)):
         return StoreUnavailableError(message)
     if code in ROW_CODES:
         return RefusedRowsError(message)
     return StoreError(message)
+
+
+def detail(error: BaseException) -> str:
+    """What happened, in one line: the first cause of a network error, else what the engine said."""
+    if isinstance(error, OperationalError) and not error.code:
+        while error.__cause__ or error.__context__:
+            error = error.__cause__ or error.__context__ or error
+        return f"the server does not answer ({error})"
+    return " ".join(str(error).split())[:_DETAIL_CHARACTERS_MAX]
 
 
 def code_of(error: BaseException) -> int:

@@ -1,5 +1,6 @@
 """A ClickHouse server over HTTP: `clickhouse://user:password@host:8123/database`, `clickhouses://` for TLS."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -8,7 +9,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from spanledger.exporter.store.refusals import code_of, translated
+from spanledger.exporter.store.refusals import code_of, detail, translated
 from spanledger.exporter.store.statements import quoted
 from spanledger.schemas import ConfigurationError, StoreUnavailableError
 
@@ -20,6 +21,10 @@ STATEMENT_SECONDS_MAX: Final = 300
 _ANSWER_SECONDS: Final = STATEMENT_SECONDS_MAX + 10
 _UNKNOWN_DATABASE: Final = 81
 _REFUSED_USER: Final = frozenset({192, 193, 194, 497, 516})
+
+
+# The client also logs every network error it raises; ours are raised once and printed once.
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 
 
 class ServerEngine:
@@ -81,11 +86,14 @@ class ServerEngine:
             return self._known_settings(self._database)
         except ClickHouseError as error:
             code = code_of(error)
+            server = f"ClickHouse at {self._host}:{self._port}"
             if code in _REFUSED_USER:
-                msg = f"ClickHouse at {self._host}:{self._port} refused user {self._user!r}: check the store URL's password"
+                msg = f"{server} refused user {self._user!r}: check the store URL's user and password"
                 raise ConfigurationError(msg) from error
             if code != _UNKNOWN_DATABASE:
-                msg = f"cannot reach ClickHouse at {self._host}:{self._port} ({error}): check the address and the server"
+                msg = (
+                    f"cannot reach ClickHouse at {self._host}:{self._port} ({error}): check the address and the server"
+                )
                 raise StoreUnavailableError(msg) from error
         with translated(f"cannot create the database {self._database!r} at {self._host}"):
             client = self._client("default", {})

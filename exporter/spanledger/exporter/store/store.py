@@ -31,6 +31,8 @@ SETTINGS: Final = {
     "max_partitions_per_insert_block": _PARTITIONS_PER_INSERT_MAX,
     # Folding equal keys at insert costs four times the insert itself; FINAL and merges do it anyway.
     "optimize_on_insert": 0,
+    # Rows with one event_id differ in ingest_time at most, so an index that finds one version finds them all.
+    "use_skip_indexes_if_final_exact_mode": 0,
     "max_execution_time": STATEMENT_SECONDS_MAX,
 }
 """What every statement of ours runs with; one the engine does not have is left out."""
@@ -115,10 +117,10 @@ class Store:
         with self._borrowed(self._user_clients, "the store refused the SQL") as client:
             return _table(client, statement, None)
 
-    def command(self, sql: str) -> None:
-        """Run a statement that returns nothing: DDL, or an INSERT … SELECT."""
+    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run a statement that returns nothing: DDL, or an INSERT … SELECT. Parameters as for `query`."""
         with self._borrowed(self._clients, "the store refused a statement") as client:
-            client.command(sql)
+            client.command(sql, parameters=dict(parameters) if parameters else None)
 
     def insert(self, table: str, columns: Sequence[str], block: bytes) -> None:
         """Insert a Native block (`native.block`). When it returns the rows are stored; it raises on any error.

@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from spanledger.exporter.inprocess import courier as module
 from spanledger.exporter.inprocess.counts import Counts
@@ -70,6 +71,22 @@ def test_a_failed_round_is_repeated_for_ever(monkeypatch: pytest.MonkeyPatch, ca
     assert caplog.messages == [
         "spanledger: usage waits in the journal: down (logged once; counted as delivery_failures)"
     ]
+
+
+def test_its_own_calls_are_not_instrumented() -> None:
+    """A client library that is instrumented makes no spans of what the ledger itself sends."""
+    enabled: list[bool] = []
+
+    class Looks(Rounds):
+        def carry(self) -> None:
+            enabled.append(is_instrumentation_enabled())
+
+    courier = Courier(Looks, Counts())
+    courier.wake()
+    courier.close(SECONDS_MAX)
+    assert enabled
+    assert not any(enabled)
+    assert is_instrumentation_enabled()
 
 
 def test_a_failing_destination_does_not_hold_up_the_end() -> None:

@@ -7,6 +7,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from support.application import text
+from support.receiving import receiving
 from support.scripted_receiver import Reply, ScriptedReceiver, scripted_receiver
 from support.sdk import chat_span
 
@@ -53,10 +54,10 @@ def abandon(root: Path, *models: str) -> None:
     writer.close()
 
 
-def carry(journal: JournalWriter, root: Path, receiver: ScriptedReceiver) -> dict[str, int]:
+def carry(journal: JournalWriter, root: Path, endpoint: str) -> dict[str, int]:
     """One round; the counts it made."""
     counts = Counts()
-    connection = ReceiverConnection(receiver.endpoint, "")
+    connection = ReceiverConnection(endpoint, "")
     forwarder = Forwarder(root, lambda shard: shard.path == journal.shard_path, connection, counts)
     try:
         forwarder.carry()
@@ -78,11 +79,21 @@ def waiting(root: Path) -> list[str]:
 def test_many_records_travel_as_one_request(journal: JournalWriter, tmp_path: Path, receiver: ScriptedReceiver) -> None:
     """In order, once, and then nothing waits and nothing is sent again."""
     write(journal, "m1", "m2", "m3")
-    assert carry(journal, tmp_path, receiver) == {"forwarded": 3}
+    assert carry(journal, tmp_path, receiver.endpoint) == {"forwarded": 3}
     assert [sent.models for sent in receiver.sent] == [["m1", "m2", "m3"]]
     assert waiting(tmp_path) == []
-    assert carry(journal, tmp_path, receiver) == {}
+    assert carry(journal, tmp_path, receiver.endpoint) == {}
     assert len(receiver.sent) == 1
+
+
+def test_our_own_receiver_takes_it(journal: JournalWriter, tmp_path: Path) -> None:
+    """Over its real HTTP door, without a change on the way."""
+    write(journal, "m1", "m2")
+    with receiving() as running:
+        assert carry(journal, tmp_path, running.http) == {"forwarded": 2}
+        (taken,) = running.intake.taken
+    assert [text(span, a.REQUEST_MODEL) for span in sift(taken.body).spans] == ["m1", "m2"]
+    assert waiting(tmp_path) == []
 
 
 def test_requests_are_bounded(
@@ -91,7 +102,7 @@ def test_requests_are_bounded(
     """A long absence of the receiver does not end in one huge request."""
     monkeypatch.setattr(module, "REQUEST_BYTES_MAX", 500)
     write(journal, "m1", "m2", "m3", "m4", "m5")
-    carry(journal, tmp_path, receiver)
+    carry(journal, tmp_path, receiver.endpoint)
     assert len(receiver.sent) > 1
     assert receiver.models == ["m1", "m2", "m3", "m4", "m5"]
 
@@ -102,10 +113,10 @@ def test_marks_that_are_no_requests_are_passed_over(
     """A tick of the clock has no spans to send, and does not stand in the way."""
     journal.append(Entry(b"", Signal.TRACES, "*", "", 0, RecordType.TICK))
     assert journal.flush(SECONDS_MAX)
-    carry(journal, tmp_path, receiver)
+    carry(journal, tmp_path, receiver.endpoint)
     assert receiver.sent == []
     write(journal, "m1")
-    carry(journal, tmp_path, receiver)
+    carry(journal, tmp_path, receiver.endpoint)
     assert receiver.models == ["m1"]
 
 
@@ -114,9 +125,9 @@ def test_what_is_not_taken_waits(journal: JournalWriter, tmp_path: Path, receive
     receiver.replies.append(Reply(503))
     write(journal, "m1")
     with pytest.raises(Undelivered):
-        carry(journal, tmp_path, receiver)
+        carry(journal, tmp_path, receiver.endpoint)
     assert waiting(tmp_path) == ["m1"]
-    assert carry(journal, tmp_path, receiver) == {"forwarded": 1}
+    assert carry(journal, tmp_path, receiver.endpoint) == {"forwarded": 1}
     assert waiting(tmp_path) == []
 
 
@@ -126,7 +137,7 @@ def test_what_is_refused_is_set_aside_and_its_neighbours_arrive(
     """The poison is found by halving; its file is an OTLP request that can be imported."""
     receiver.refuses = b"poison"
     write(journal, "m1", "poison", "m2", "m3")
-    assert carry(journal, tmp_path, receiver) == {"forwarded": 3, "refused": 1}
+    assert carry(journal, tmp_path, receiver.endpoint) == {"forwarded": 3, "refused": 1}
     (file,) = (tmp_path / "refused").iterdir()
     assert [text(span, a.REQUEST_MODEL) for span in sift(file.read_bytes()).spans] == ["poison"]
     assert sorted(model for sent in receiver.sent if b"poison" not in sent.body for model in sent.models) == [
@@ -145,7 +156,7 @@ def test_spans_the_receiver_rejects_are_counted(
     partial = ExportTracePartialSuccess(rejected_spans=1, error_message="broken ids")
     receiver.replies.append(Reply(200, ExportTraceServiceResponse(partial_success=partial).SerializeToString()))
     write(journal, "m1", "m2")
-    assert carry(journal, tmp_path, receiver) == {"forwarded": 1, "refused": 1}
+    assert carry(journal, tmp_path, receiver.endpoint) == {"forwarded": 1, "refused": 1}
     assert "broken ids" in caplog.text
     assert waiting(tmp_path) == []
 
@@ -158,7 +169,7 @@ def test_what_a_dead_process_left_is_adopted(
     neighbour = JournalWriter(tmp_path, segment_bytes=64 * 1024)
     write(neighbour, "neighbours")
     write(journal, "own")
-    carry(journal, tmp_path, receiver)
+    carry(journal, tmp_path, receiver.endpoint)
     assert receiver.models == ["left", "own"]
     assert waiting(tmp_path) == ["neighbours"]
     assert len(shards(tmp_path)) == 2
@@ -177,7 +188,7 @@ def test_a_damaged_shard_does_not_hold_up_the_others(
     content[at] ^= 0xFF
     segment.write_bytes(content)
     write(journal, "own")
-    assert carry(journal, tmp_path, receiver)["delivery_failures"] == 1
+    assert carry(journal, tmp_path, receiver.endpoint)["delivery_failures"] == 1
     assert "own" in receiver.models
     assert damaged.path.exists()
     assert "cannot be read" in caplog.text

@@ -90,6 +90,37 @@ os.waitpid(pid, 0)
 writer.close()
 """
 
+# Another thread of the parent marks a shard as posted (it holds the root's lock) while the process forks.
+LOCKED = """
+import os, sys, threading
+from pathlib import Path
+from spanledger.exporter.journal import JournalWriter
+from spanledger.exporter.journal.disk import DISK
+from spanledger.exporter.journal.locks import root_lock
+from support.journal import append_all
+
+root = Path(sys.argv[1])
+writer = JournalWriter(root, segment_bytes=64 * 1024)
+append_all(writer, [1])
+held, forked = threading.Event(), threading.Event()
+
+def hold():
+    with root_lock(DISK, root):
+        held.set()
+        forked.wait()
+
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+pid = os.fork()
+if pid == 0:
+    append_all(writer, [2])
+    os._exit(0)
+forked.set()
+thread.join()
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
 CLOSED = """
 import os, sys
 from pathlib import Path
@@ -156,7 +187,11 @@ def test_a_child_that_does_nothing_does_not_keep_its_parents_shard(tmp_path: Pat
     assert [numbers(list(shard.read())) for shard in shards(tmp_path)] == [[4]]
 
 
-@pytest.mark.parametrize(("program", "expected"), [(CLONE, [[1, 2, 3], [4]]), (CLOSED, [[1]])], ids=["clone", "closed"])
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [(CLONE, [[1, 2, 3], [4]]), (LOCKED, [[1], [2]]), (CLOSED, [[1]])],
+    ids=["clone", "locked", "closed"],
+)
 def test_a_child_keeps_off_its_parents_shard(tmp_path: Path, program: str, expected: list[list[int]]) -> None:
     """Also without hooks; and a journal that was closed stays closed in a child."""
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=WAIT_S)

@@ -8,11 +8,11 @@ from decimal import Decimal
 
 from genai_prices.data import providers as bundled_providers
 from genai_prices.types import ModelPrice
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanledger.exporter.rate import PriceBook, Reason, catalogue, describe
-from spanledger.exporter.rate.book import SCHEDULES_MAX
+from spanledger.exporter.rate.book import TARIFFS_MAX
 from spanledger.exporter.rate.genai import GenaiPrices
 from spanledger.exporter.rate.tariff import Dimensions, Sought, Tariff
 from spanledger.schemas import units
@@ -31,6 +31,18 @@ def test_importing_the_package_does_not_load_the_catalogue() -> None:
     """Only the process that rates pays a third of a second and 38 MB."""
     code = "import sys, spanledger.exporter.rate; print('genai_prices' in sys.modules)"
     assert _python(code, "0") == "False"
+
+
+def test_without_the_library_the_cure_is_named() -> None:
+    """An application's own installation carries no prices: one sentence says which extra brings them."""
+    code = (
+        "import sys; sys.modules['genai_prices'] = None\n"
+        "from spanledger.exporter.rate import catalogue\n"
+        "from spanledger.schemas import ConfigurationError\n"
+        "try:\n catalogue()\n"
+        "except ConfigurationError as error:\n print(error)"
+    )
+    assert "spanledger[clickhouse]" in _python(code, "0")
 
 
 def test_the_digest_is_the_same_in_every_process() -> None:
@@ -67,11 +79,11 @@ class Nowhere:
 
 
 def test_a_lookup_is_made_once() -> None:
-    """The second rating of the same model and shape of usage asks nobody, found or not."""
+    """The second rating of the same model asks nobody, found or not, whatever was used and when."""
     source = Nowhere()
     book = PriceBook(source)
     for count in range(5):
-        book.rate({"input_tokens": count}, provider="p", model="m", at_ns=NOW + count)
+        book.rate({"input_tokens": 1, f"unit_{count}": count}, provider="p", model="m", at_ns=NOW + count)
     assert source.asked == 1
 
 
@@ -79,11 +91,14 @@ def test_memory_is_bounded_however_many_names_are_sent() -> None:
     """Model names come from senders: the oldest lookups are forgotten, and asked again when needed."""
     source = Nowhere()
     book = PriceBook(source)
-    for number in range(SCHEDULES_MAX + 10):
+    for number in range(TARIFFS_MAX + 10):
         book.rate({"input_tokens": 1}, provider="p", model=f"m-{number}", at_ns=NOW)
-    assert len(book._schedules) == SCHEDULES_MAX
+    assert source.asked == TARIFFS_MAX + 10
+    for number in range(10, TARIFFS_MAX + 10):
+        book.rate({"input_tokens": 1}, provider="p", model=f"m-{number}", at_ns=NOW)
+    assert source.asked == TARIFFS_MAX + 10
     book.rate({"input_tokens": 1}, provider="p", model="m-0", at_ns=NOW)
-    assert source.asked == SCHEDULES_MAX + 11
+    assert source.asked == TARIFFS_MAX + 11
 
 
 def test_our_names_of_units_are_the_registry_names() -> None:
@@ -114,6 +129,7 @@ _COUNTS = st.dictionaries(st.sampled_from(sorted({*units.WHOLE_OF, *units.WHOLE_
 _MODELS = st.sampled_from(["gpt-5", "gpt-realtime", "gpt-image-1", "text-embedding-3-small", "gpt-99"])
 
 
+@settings(deadline=None)  # the first example loads the catalogue
 @given(_COUNTS, _MODELS)
 def test_whatever_is_stated_the_answer_adds_up(usage: dict[str, int], model: str) -> None:
     """Any counts at all: priced with a sum and shares that fit the wholes, or without a cost and with a reason."""

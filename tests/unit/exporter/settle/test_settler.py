@@ -5,8 +5,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanledger.exporter.settle import Charge, Settlement, Settler, Standing, charge_of
-from spanledger.schemas.claim import Attribution, Claim, Role, seal
+from spanledger.exporter.settle import Charge, Settlement, Settler, Standing, charge_of, stand
+from spanledger.schemas.claim import Attribution, Claim, Role
 
 SECOND_NS = 10**9
 
@@ -46,7 +46,7 @@ def claim(
 
 def standing(made: Claim, received_s: int = 20) -> Standing:
     """The claim as it arrives."""
-    return Standing(*seal(made), made, received_s * SECOND_NS)
+    return stand(made, received_s * SECOND_NS)
 
 
 def net(*settlements: Settlement) -> Counter[tuple[str, str]]:
@@ -184,7 +184,7 @@ def test_memory_is_bounded_and_forgets_whole_units() -> None:
     settler = Settler(claims_max=2)
     settler.settle([standing(claim(1, response_id="r")), standing(claim(2, response_id="r", trace=2))], 0)
     settler.settle([standing(claim(3, trace=3))], 0)
-    traces, charges = settler.unknown([claim(1, response_id="r"), claim(3, trace=3)])
+    traces, charges = settler.unknown(map(standing, [claim(1, response_id="r"), claim(3, trace=3)]))
     assert (len(traces), len(charges)) == (1, 1)
 
 
