@@ -51,7 +51,7 @@ def test_relative_links_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)", document.read_text())
         if "://" not in target and not (document.parent / target).exists()
     ]
-    assert broken == []
+    assert not broken, "\n".join(broken)
 
 
 def test_named_make_targets_exist() -> None:

@@ -51,7 +51,7 @@ def test_lines_functions_and_modules_are_short() -> None:
             for node in ast.walk(_tree(path))
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _length(node) > FUNCTION_LINES_MAX
         ]
-    assert too_long == []
+    assert not too_long, "\n".join(too_long)
 
 
 def test_attribute_names_are_written_only_in_schemas() -> None:
@@ -63,7 +63,7 @@ def test_attribute_names_are_written_only_in_schemas() -> None:
         for line, text in _literals(_tree(path))
         if ATTRIBUTE_NAME.fullmatch(text)
     ]
-    assert strays == []
+    assert not strays, "\n".join(strays)
 
 
 def test_no_file_names_a_personal_path_or_a_package_registry() -> None:
@@ -74,7 +74,7 @@ def test_no_file_names_a_personal_path_or_a_package_registry() -> None:
         for n, line in enumerate(path.read_bytes().decode(errors="replace").splitlines(), 1)
         if PERSONAL_PATH.search(line) or REGISTRY_HOST.search(line)
     ]
-    assert strays == []
+    assert not strays, "\n".join(strays)
 
 
 def test_the_sdk_is_imported_only_where_an_application_runs_it() -> None:
@@ -86,7 +86,7 @@ def test_the_sdk_is_imported_only_where_an_application_runs_it() -> None:
         for name in _names_used(path)
         if f"{name}.".startswith("opentelemetry.sdk.") and not _module_name(path).startswith(SDK_USERS)
     ]
-    assert strays == []
+    assert not strays, "\n".join(strays)
 
 
 def test_the_namespace_has_no_init() -> None:
@@ -107,7 +107,7 @@ def test_every_module_is_used() -> None:
         named |= {used for used in _names_used(path) if used != name}
     reached = {name for used in named for name in _with_parents(used)}
     dead = sorted(name for name in modules if name not in reached and not name.endswith("__main__"))
-    assert dead == []
+    assert not dead, "\n".join(dead)
 
 
 @cache

@@ -77,6 +77,11 @@ class Endpoint(ThreadingHTTPServer):
                 self._handles[key] = _Handle(self._path, database, settings)
             return self._handles[key]
 
+    def forget(self, database: str, settings: dict[str, str]) -> None:
+        """Open a new connection the next time."""
+        with self._lock:
+            self._handles.pop((database, json.dumps(settings, sort_keys=True)), None)
+
 
 class _Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -103,6 +108,8 @@ class _Request(BaseHTTPRequestHandler):
                 answer = _run(handle.connection, query.get("query", "").encode(), body, params)
                 content, rows = answer.bytes() or b"", answer.rows_read()
         except RuntimeError as error:
+            # What a failed statement had written would stand in front of the connection's next answer.
+            self.server.forget(query.get("database", ""), settings)
             self._fail(str(error))
             return
         summary = json.dumps({"read_rows": str(rows), "written_rows": str(rows)})
@@ -133,7 +140,7 @@ def _run(connection: _Connection, statement: bytes, body: bytes, params: dict[st
         return connection.query(statement + b"\n" + body if statement else body, "TabSeparated", params=params)
     descriptor = os.memfd_create("insert")
     try:
-        with open(descriptor, "wb", closefd=False) as file:  # noqa: PTH123 - a descriptor has no path
+        with open(descriptor, "wb", closefd=False) as file:
             file.write(data)
         into, name = insert[1].decode(), insert[2].decode()
         return connection.query(f"{into} FROM INFILE '/proc/self/fd/{descriptor}' FORMAT {name}", "TSV", params=params)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
+from uuid import UUID
 
 import pytest
 import yaml
@@ -75,7 +76,7 @@ def booked(store: Store) -> Store:
     store.command(f"INSERT INTO ledger_events ({columns}) VALUES {rows}")
     store.command(
         "INSERT INTO ledger_dirty_days (day, mark, cleaned) VALUES "
-        "('2026-10-05', generateUUIDv4(), 0), ('2026-10-06', generateUUIDv4(), 0)"
+        f"('2026-10-05', '{UUID(int=1)}', 0), ('2026-10-06', '{UUID(int=2)}', 0)"
     )
     return store
 

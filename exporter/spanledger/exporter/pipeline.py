@@ -6,7 +6,7 @@ from collections.abc import Callable
 from spanledger.exporter.intake import Intake
 from spanledger.exporter.journal import Entry, JournalWriter, RecordType, Signal
 from spanledger.exporter.poster import Poster
-from spanledger.exporter.posting.background import BackgroundPoster
+from spanledger.exporter.background import BackgroundPoster
 from spanledger.exporter.settings import Settings
 from spanledger.exporter.store import Store, open_store
 from spanledger.exporter.store.migrations import migrate

@@ -55,6 +55,7 @@ class Poster:
                 counts.update(self._post_or_bisect(batch))
                 if progress:
                     progress(sum(record.entry.elements for _, record in batch))
+            self._free_shards()
         return counts
 
     def refresh_rollup(self) -> None:
@@ -145,7 +146,7 @@ class Poster:
         self._seen = None
 
     def _find_shards(self) -> None:
-        """Look for new shards; free the finished. A shard is kept between postings: it knows where it was read to."""
+        """Look for new shards. One is kept between postings: it knows where it was read to."""
         found = {shard.id: shard for shard in shards(self._root)}
         for shard_id in self._shards.keys() - found.keys():
             del self._shards[shard_id]
@@ -155,6 +156,9 @@ class Poster:
             if (committed := self._tables.posted_through(shard_id)) > shard.posted:
                 shard.mark_posted(committed)
             self._shards[shard_id] = shard
+
+    def _free_shards(self) -> None:
+        """Remove what is finished: the journals of processes that are gone."""
         for shard in list(self._shards.values()):
             if shard.abandoned and not shard.pending_bytes and shard.remove():
                 del self._shards[shard.id]

@@ -123,20 +123,16 @@ def _cell(value: Value, *, money: bool) -> str:
             return "-"
         case str():
             return money_text(value) if money else _printable(value)
-        case int() | float():
+        case float():
+            return f"{value:.15g}"
+        case int():
             return _scalar(value)
         case _:
             return _printable(msgspec.json.encode(value).decode())
 
 
 def _scalar(value: str | float) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case float():
-            return f"{value:.15g}"
-        case _:
-            return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _printable(text: str) -> str:

@@ -85,6 +85,17 @@ def test_a_head_over_the_limit_is_431(head: str) -> None:
         assert json.loads(body)["code"] == code_pb2.INVALID_ARGUMENT
 
 
+def test_trailers_without_an_end_are_refused() -> None:
+    """C20: what follows the last chunk of a body is a head as well, with the same limit; then the connection ends."""
+    with receiving() as door, _connected(door) as connection:
+        connection.sendall(
+            f"POST /v1/traces HTTP/1.1\r\nContent-Type: {PROTOBUF}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        )
+        connection.sendall(b"0\r\nX-Endless: " + b"a" * 1_000_000)
+        assert _until_closed(connection).startswith(b"HTTP/1.1 431 ")
+        assert door.intake.calls == 0
+
+
 def test_half_a_head_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """C20: 200 connections that never finish a head are closed after its time (10 s; here 0.3 s); others are served."""
     monkeypatch.setattr(http_edge, "HEAD_S_MAX", 0.3)

@@ -99,8 +99,8 @@ class _Connection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state)
         self.logger = _QUIET
         self._head_timer: asyncio.TimerHandle | None = None
-        self._in_head = False
-        self._head_bytes = 0
+        self._progress = False
+        self._unfinished_bytes = 0
         self._refusal = _MALFORMED
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -114,25 +114,32 @@ class _Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse; whatever comes on an idle connection begins a head, even a lone line end."""
-        if not self.cycle or self.cycle.response_complete:
-            self._expect_head()
+        """Parse. The parser keeps what it cannot finish, of a head or of trailers, so that is counted here."""
+        self._progress = False
         super().data_received(data)
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES_MAX:
-                self._refusal = _TOO_LARGE
-                self.send_400_response("")
+        self._unfinished_bytes = 0 if self._progress else self._unfinished_bytes + len(data)
+        if self.transport.is_closing():
+            return
+        if self._unfinished_bytes > HEAD_BYTES_MAX:
+            self._refusal = _TOO_LARGE
+            self.send_400_response("")
+        elif not self.cycle or self.cycle.response_complete:
+            # Also a lone line end begins a head: it has ended the wait of an idle connection.
+            self._expect_head()
 
-    def on_message_begin(self) -> None:
-        """Count a head from its first byte."""
-        super().on_message_begin()
-        self._in_head = True
-        self._head_bytes = 0
-        self._expect_head()
+    def on_body(self, body: bytes) -> None:
+        """Pass a piece of a body on."""
+        self._progress = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Pass the end of a body on."""
+        self._progress = True
+        super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         """Hand the request to the app, if its head is within the limits."""
+        self._progress = True
         self._head_is_whole()
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > HEAD_BYTES_MAX or len(self.headers) > HEADERS_MAX:
@@ -160,7 +167,6 @@ class _Connection(HttpToolsProtocol):
             self._head_timer = self.loop.call_later(HEAD_S_MAX, self._close_late)
 
     def _head_is_whole(self) -> None:
-        self._in_head = False
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None

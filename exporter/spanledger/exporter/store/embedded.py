@@ -37,10 +37,12 @@ class EmbeddedEngine:
         self._path = str(folder / ENGINE_FOLDER)
         self._lock = FolderLock(folder)
         try:
-            self.settings = self._start()
+            # Held open: the engine would stop with its last client, and another folder could take its place.
+            self._anchor = self._start()
         except BaseException:
             self._lock.close()
             raise
+        self.settings = frozenset(self._anchor.server_settings)
 
     def connect(self, settings: Mapping[str, object]) -> Client:
         """One more client, with these settings on every statement it runs."""
@@ -63,16 +65,15 @@ class EmbeddedEngine:
             os.close(descriptor)
 
     def close(self) -> None:
-        """Let another process have the folder."""
+        """Stop the engine and let another process have the folder."""
+        self._anchor.close()
         self._lock.close()
 
-    def _start(self) -> frozenset[str]:
+    def _start(self) -> Client:
         try:
             client = clickhouse_connect.get_client(interface="chdb", path=self._path)
         except ImportError as error:
-            msg = (
-                "the embedded engine is not installed: pip install 'spanledger[server]', or name a clickhouse:// store"
-            )
+            msg = "the embedded engine is not installed: pip install 'spanledger[server]', or use a clickhouse:// store"
             raise ConfigurationError(msg) from error
         except (ClickHouseError, OSError) as error:
             msg = (
@@ -82,9 +83,10 @@ class EmbeddedEngine:
             raise StoreUnavailableError(msg) from error
         try:
             client.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
-            return frozenset(client.server_settings)
-        finally:
+        except BaseException:
             client.close()
+            raise
+        return client
 
 
 def _make(folder: Path) -> None:

@@ -1,4 +1,8 @@
-"""A small pool of clients: a client serves one call at a time, so readers never wait for the poster's insert."""
+"""A small pool of clients: a client serves one call at a time, so readers never wait for the poster's insert.
+
+A client whose call failed is closed, never lent again: the embedded engine puts what a failed statement had already
+written in front of the next answer on the same connection.
+"""
 
 import threading
 from collections.abc import Callable, Generator
@@ -28,8 +32,10 @@ class Pool:
             client = self._take()
             try:
                 yield client
-            finally:
-                self._give(client)
+            except BaseException:
+                client.close()
+                raise
+            self._give(client)
 
     def close(self) -> None:
         """Close every idle client now, and every lent one when it comes back."""

@@ -91,9 +91,7 @@ class ServerEngine:
                 msg = f"{server} refused user {self._user!r}: check the store URL's user and password"
                 raise ConfigurationError(msg) from error
             if code != _UNKNOWN_DATABASE:
-                msg = (
-                    f"cannot reach ClickHouse at {self._host}:{self._port} ({error}): check the address and the server"
-                )
+                msg = f"cannot reach {server}: {detail(error)}; check the address, and that the server runs"
                 raise StoreUnavailableError(msg) from error
         with translated(f"cannot create the database {self._database!r} at {self._host}"):
             client = self._client("default", {})

@@ -4,6 +4,7 @@ Any thread may call it. A child made by `fork` may not: the engine's threads do 
 """
 
 import os
+import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ USER_SETTINGS: Final = {
 }
 """What a user's own SQL may cost. `readonly` comes last: after it nothing can be set, not even by the user's SQL."""
 _USER_CLIENTS_MAX: Final = 2
+
+_SELECT: Final = re.compile(r"\s*(SELECT|WITH|FROM)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,12 @@ class Store:
 
 
 def _table(client: Client, sql: str, parameters: Mapping[str, object] | None) -> Table:
-    answer = client.query(sql, parameters=dict(parameters) if parameters else None)
-    types = [column_type.name for column_type in answer.column_types]
-    return Table(list(answer.column_names), types, [tuple(row) for row in answer.result_rows])
+    bound = dict(parameters) if parameters else None
+    answer = client.query(sql, parameters=bound)
+    rows = [tuple(row) for row in answer.result_rows]
+    if answer.column_names or not _SELECT.match(sql):
+        types = [column_type.name for column_type in answer.column_types]
+        return Table(list(answer.column_names), types, rows)
+    # The embedded engine sends nothing at all for no rows.
+    described = client.query(f"DESCRIBE TABLE (\n{sql}\n)", parameters=bound).result_rows
+    return Table([str(row[0]) for row in described], [str(row[1]) for row in described], [])

@@ -1,0 +1,208 @@
+"""The store alone: what one ledger event costs, from a Python record to merged parts, and how fast a report reads.
+
+    python benchmarks/store.py [--events 300000] [--report-events 1000000] [--rows 1000,10000,30000] [--store FOLDER|URL]
+
+CPU is the process's user and system time with the embedded engine's own threads, so background merges count. A figure
+is printed only after the store has answered the sums that the events were made with.
+"""
+
+import argparse
+import platform
+import random
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from spanledger.exporter.store import Store, migrate, open_store
+from spanledger.exporter.store.blocks import Block, ClaimRow, claims_block, events_block
+from spanledger.schemas import Attribution, Claim, LedgerEvent
+from spanledger.schemas.claim import seal
+from spanledger.schemas.event import NO_EVENT
+
+REPORT: Final = """
+SELECT tenant, model, sum(requests), sum(input_tokens), sum(output_tokens), sum(cost)
+FROM ledger_events FINAL GROUP BY tenant, model
+"""
+REPORT_RUNS: Final = 7
+START_NS: Final = 1_775_000_000_000_000_000
+TENANTS: Final = 200
+MODELS: Final = ("gpt-4o-mini", "gpt-4o", "gpt-5", "claude-sonnet-4-5", "claude-haiku-4-5", "gemini-2.5-flash")
+INPUT_PRICE: Final = 150_000_000_000
+OUTPUT_PRICE: Final = 600_000_000_000
+
+
+def main() -> None:
+    """Measure encoding and inserting at several insert sizes, then the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=300_000)
+    parser.add_argument("--report-events", type=int, default=1_000_000)
+    parser.add_argument("--rows", default="1000,10000,30000")
+    parser.add_argument("--store")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(arguments.store or str(Path(folder) / "store"))
+        migrate(store)
+        engine = store.query("SELECT version()")[0][0]
+        print(f"{platform.machine()}, Python {platform.python_version()}, engine {engine}, ", end="")
+        print(f"clickhouse-connect {version('clickhouse-connect')}")
+        for rows in map(int, arguments.rows.split(",")):
+            _inserting(store, arguments.events, rows)
+        _reporting(store, arguments.report_events)
+        store.close()
+
+
+def _inserting(store: Store, count: int, rows: int) -> None:
+    """Insert events and their claims, `rows` at a time, and wait until nothing merges."""
+    _empty(store)
+    encode_s = insert_s = 0.0
+    tokens = 0
+    begun, begun_s = _cpu_s(), time.perf_counter()
+    made_s = 0.0
+    for first in range(0, count, rows):
+        made = _cpu_s()
+        events = list(synthetic(first, min(rows, count - first)))
+        claims = [claim_of(event) for event in events]
+        tokens += sum(event.input_tokens or 0 for event in events)
+        encoding = _cpu_s()
+        blocks = {"ledger_claims": claims_block(claims), "ledger_events": events_block(events)}
+        inserting = _cpu_s()
+        _insert(store, blocks)
+        made_s, encode_s, insert_s = (
+            made_s + encoding - made,
+            encode_s + inserting - encoding,
+            insert_s + _cpu_s() - inserting,
+        )
+    while store.query("SELECT count() FROM system.merges")[0][0]:
+        time.sleep(0.2)
+    total_s = _cpu_s() - begun - made_s
+    assert store.query("SELECT count(), sum(input_tokens) FROM ledger_events FINAL") == [(count, tokens)]
+    assert store.query("SELECT count() FROM ledger_claims FINAL") == [(count,)]
+    disk = dict(store.query("SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active GROUP BY table"))
+    per = 1e6 / count
+    print(
+        f"{rows:>6} rows an insert: encode {encode_s * per:5.2f}, inserts {insert_s * per:5.2f}, "
+        f"all with merges {total_s * per:5.2f} us CPU per event and claim; "
+        f"disk {int(str(disk['ledger_events'])) / count:.0f} + {int(str(disk['ledger_claims'])) / count:.0f} bytes; "
+        f"{count / (time.perf_counter() - begun_s):,.0f} events/s with their making; resident {_resident_mb()} MB"
+    )
+
+
+def _reporting(store: Store, count: int) -> None:
+    """`report --by tenant,model` over a ledger of 30 days with one event in twenty delivered twice."""
+    _empty(store)
+    tokens = 0
+    for first in range(0, count, 50_000):
+        events = list(synthetic(first, min(50_000, count - first)))
+        tokens += sum(event.input_tokens or 0 for event in events)
+        _insert(store, {"ledger_events": events_block(events)})
+        _insert(store, {"ledger_events": events_block(events[::20])})
+    runs = list[tuple[float, float]]()
+    for _ in range(REPORT_RUNS):
+        cpu, begun_s = _cpu_s(), time.perf_counter()
+        answer = store.query(REPORT)
+        runs.append((time.perf_counter() - begun_s, _cpu_s() - cpu))
+        assert sum(int(str(row[3])) for row in answer) == tokens
+    wall_s, cpu_s = sorted(runs)[REPORT_RUNS // 2]
+    parts = store.query("SELECT count() FROM system.parts WHERE active AND table = 'ledger_events'")[0][0]
+    print(f"report by tenant and model over {count:,} events in {parts} parts: {wall_s * 1000:.0f} ms wall, ", end="")
+    print(f"{cpu_s * 1000:.0f} ms CPU")
+
+
+def synthetic(first: int, count: int) -> Iterator[LedgerEvent]:
+    """Charges of many tenants, a few of them large, in the order a journal brings them."""
+    chance = random.Random(first)
+    weights = [1 / (rank + 1) for rank in range(TENANTS)]
+    for number, rank in enumerate(chance.choices(range(TENANTS), weights, k=count), first):
+        end_ns = START_NS + number * 2_592_000_000 + chance.randrange(10**9)
+        trace_id, span_id = f"{chance.getrandbits(128):032x}", f"{chance.getrandbits(64):016x}"
+        event_id = end_ns.to_bytes(8, "big") + chance.randbytes(8)
+        tokens = (chance.randrange(10, 8000), chance.randrange(1, 2000))
+        amounts = (tokens[0] * INPUT_PRICE, tokens[1] * OUTPUT_PRICE)
+        model = MODELS[number % len(MODELS)]
+        head = (
+            event_id,
+            event_id,
+            "charge",
+            NO_EVENT,
+            end_ns,
+            end_ns,
+            end_ns + 10**9,
+            f"tenant-{rank:03}",
+            "production",
+        )
+        who = (
+            f"svc-{number % 8}",
+            f"user-{chance.randrange(20_000)}",
+            f"session-{chance.randrange(50_000)}",
+            "",
+            "chat",
+        )
+        more = (f"team-{rank % 20}", "", "", "", (), "", f"conv-{trace_id[:20]}", (), "openai", model, model, model)
+        usage = ("chat", "", "default", 1, tokens[0], None, None, tokens[1], None, ("input_tokens", "output_tokens"))
+        money = (tokens, (INPUT_PRICE, OUTPUT_PRICE), amounts, sum(amounts), "USD", "priced", None, "book-2026-04-01")
+        quality = ("provider", "exact", "genai", "*", "ok", "", 0, chance.randrange(100, 20_000), trace_id, span_id)
+        ids = ("", f"chatcmpl-{trace_id[:24]}", (), {})
+        yield LedgerEvent(*head, *who, *more, *usage, *money, *quality, *ids)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+def claim_of(event: LedgerEvent) -> ClaimRow:
+    """The claim behind a synthetic charge."""
+    claim = Claim(
+        scope="*",
+        signal="traces",
+        trace_id=event.trace_id,
+        span_id=event.span_id,
+        start_ns=event.event_time - event.duration_ms * 10**6,
+        end_ns=event.event_time,
+        role="inference",
+        dialect="genai",
+        emitter="opentelemetry.instrumentation.openai_v2",
+        operation="chat",
+        provider="openai",
+        request_model=event.model,
+        response_model=event.model,
+        response_id=event.response_id,
+        usage={"input_tokens": event.input_tokens or 0, "output_tokens": event.output_tokens or 0},
+        usage_source="provider",
+        attribution=Attribution(
+            tenant=event.tenant,
+            environment=event.environment,
+            service_name=event.service_name,
+            user_id=event.user_id,
+            session_id=event.session_id,
+            feature=event.feature,
+            team=event.team,
+            conversation_id=event.conversation_id,
+        ),
+    )
+    claim_id, payload = seal(claim)
+    settled = (event.charge_id, "response_id", "*", event.trace_id, event.response_id, event.service_name)
+    return ClaimRow(event.tenant, claim_id, *settled, claim.start_ns, event.ingest_time, event.ingest_time, payload)
+
+
+def _insert(store: Store, blocks: dict[str, Block]) -> None:
+    for table, (columns, block) in blocks.items():
+        store.insert(table, columns, block)
+
+
+def _empty(store: Store) -> None:
+    for table in ("ledger_events", "ledger_claims"):
+        store.command(f"TRUNCATE TABLE {table}")
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _resident_mb() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) // 1024
+
+
+if __name__ == "__main__":
+    main()

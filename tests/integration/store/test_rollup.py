@@ -1,0 +1,190 @@
+from collections.abc import Callable, Iterable
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.ledger_events import HOUR_NS, NOON_NS, event, reversal
+
+from spanledger.exporter.store import Store
+from spanledger.exporter.store.blocks import events_block
+from spanledger.exporter.store.rollup import MARK_SECONDS, QUIET_SECONDS, Rollup, set_reporting_zone
+from spanledger.schemas import ConfigurationError, LedgerEvent
+
+DAY_NS = 24 * HOUR_NS
+FIRST, SECOND = date(2026, 4, 1), date(2026, 4, 2)
+SUMS = "SELECT day, tenant, model, sum(requests), sum(input_tokens), sum(cost) FROM {} GROUP BY day, tenant, model"
+DIRTY = "SELECT DISTINCT day FROM ledger_dirty_days FINAL WHERE cleaned = 0 ORDER BY day"
+
+Sums = dict[tuple[date, str, str], tuple[int, int, Decimal]]
+
+
+class Posting(Store):
+    """A store that does something of the test's just before the daily sums are swapped in."""
+
+    def __init__(self, store: Store, before_swap: Callable[[], None]) -> None:
+        self.__dict__.update(store.__dict__)
+        self._before_swap = before_swap
+
+    def command(self, sql: str, parameters: object = None) -> None:
+        """Run a statement."""
+        if "REPLACE PARTITION" in sql:
+            self._before_swap()
+        super().command(sql, parameters)  # pyright: ignore[reportArgumentType]
+
+
+def post(store: Store, rollup: Rollup, *events: LedgerEvent) -> None:
+    """Insert events as the poster does."""
+    with rollup.touching(rollup.days_of(each.booked_time for each in events)):
+        store.insert("ledger_events", *events_block(events))
+
+
+def summed(store: Store, view: str = "daily_costs") -> Sums:
+    """The sums a reader sees."""
+    rows = store.query(SUMS.format(view))
+    return {(day, tenant, model): (requests, tokens, cost) for day, tenant, model, requests, tokens, cost in rows}  # type: ignore[misc]
+
+
+def truth(events: Iterable[LedgerEvent]) -> Sums:
+    """The sums by hand: each event once."""
+    sums: dict[tuple[date, str, str], tuple[int, int, int]] = {}
+    for each in {one.event_id: one for one in events}.values():
+        day = SECOND if each.booked_time >= NOON_NS + 12 * HOUR_NS else FIRST
+        requests, tokens, cost = sums.get((day, each.tenant, each.model), (0, 0, 0))
+        changed = (requests + each.requests, tokens + (each.input_tokens or 0), cost + (each.cost or 0))
+        sums[day, each.tenant, each.model] = changed
+    return {key: (requests, tokens, Decimal(f"{cost}E-18")) for key, (requests, tokens, cost) in sums.items()}
+
+
+def charge(number: int) -> LedgerEvent:
+    """Charges spread over two days, two tenants and two models."""
+    return event(
+        number,
+        time_ns=NOON_NS + (number % 2) * DAY_NS + number,
+        tenant=("acme", "globex")[number // 2 % 2],
+        model=("gpt-4o-mini", "gpt-4o")[number // 4 % 2],
+        cost=number * 10**12,
+    )
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("charge"), st.lists(st.integers(0, 15), min_size=1, max_size=4)),
+        st.tuples(st.just("reverse"), st.lists(st.integers(0, 15), min_size=1, max_size=2)),
+        st.tuples(st.just("refresh"), st.just([])),
+        st.tuples(st.just("restart"), st.just([])),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_sums_are_the_truth_at_every_moment(store: Store, steps: list[tuple[str, list[int]]]) -> None:
+    """Inserts, reversals, redelivery, refreshes and restarts in any order: rollup and live days together are exact."""
+    for table in ("ledger_events", "ledger_daily", "ledger_dirty_days"):
+        store.command(f"TRUNCATE TABLE {table}")
+    rollup, posted = Rollup(store, quiet_s=0), list[LedgerEvent]()
+    for step, numbers in steps:
+        if step == "refresh":
+            rollup.refresh()
+            assert store.query(DIRTY) == []
+        elif step == "restart":
+            rollup = Rollup(store, quiet_s=0)
+            rollup.recover()
+        else:
+            events = [charge(number) if step == "charge" else reversal(charge(number)) for number in numbers]
+            post(store, rollup, *events)
+            posted += events
+        assert summed(store) == truth(posted)
+
+
+def test_clean_days_are_read_from_the_rollup(store: Store) -> None:
+    """After a refresh the events are not asked: an event nobody marked does not show."""
+    rollup = Rollup(store, quiet_s=0)
+    post(store, rollup, charge(0))
+    assert rollup.refresh() == [FIRST]
+    store.insert("ledger_events", *events_block([charge(4)]))
+    assert summed(store) == truth([charge(0)])
+    assert summed(store, "live_daily_costs") == truth([charge(0), charge(4)])
+
+
+def test_an_insert_during_a_refresh_keeps_its_day_dirty(store: Store) -> None:
+    """The refresh takes back only the marks it saw."""
+    rollup = Rollup(store, quiet_s=0)
+    post(store, rollup, charge(0), charge(1))
+    refreshing = Rollup(Posting(store, lambda: post(store, Rollup(store, quiet_s=0), charge(4))), quiet_s=0)
+    assert refreshing.refresh() == [FIRST, SECOND]
+    assert store.query(DIRTY) == [(FIRST,)]
+    assert summed(store) == truth([charge(0), charge(1), charge(4)])
+
+
+def test_a_day_that_was_just_marked_is_left_alone(store: Store) -> None:
+    """The insert behind the mark may still be on its way."""
+    rollup = Rollup(store)
+    rollup.mark_dirty([FIRST])
+    assert rollup.refresh() == []
+    store.insert("ledger_events", *events_block([charge(0)]))
+    assert summed(store) == truth([charge(0)])
+
+
+def test_a_poster_that_was_held_up_marks_again(store: Store) -> None:
+    """Within a minute a day is marked once; after a long pause in an insert, again behind it."""
+    now_s = 1000.0
+    rollup = Rollup(store, clock_s=lambda: now_s)
+    count = "SELECT count() FROM ledger_dirty_days"
+    for _ in range(3):
+        with rollup.touching([FIRST]):
+            pass
+    assert store.query(count) == [(1,)]
+    now_s += MARK_SECONDS
+    with rollup.touching([FIRST]):
+        assert store.query(count) == [(2,)]
+        now_s += QUIET_SECONDS
+    assert store.query(count) == [(3,)]
+
+
+def test_one_refresh_runs_at_a_time(store: Store) -> None:
+    """Another process's refresh is recognised by its staging table; after a crash the next start removes it."""
+    rollup = Rollup(store, quiet_s=0)
+    post(store, rollup, charge(0))
+    store.command("CREATE TABLE ledger_daily_next AS ledger_daily")
+    assert rollup.refresh() == []
+    rollup.recover()
+    assert rollup.refresh() == [FIRST]
+
+
+def test_days_that_became_clean_lately_are_not_trusted_after_a_start(store: Store) -> None:
+    """A power loss may have taken the sums and left the mark."""
+    rollup = Rollup(store, quiet_s=0)
+    post(store, rollup, charge(0))
+    rollup.refresh()
+    Rollup(store).recover()
+    assert store.query(DIRTY) == [(FIRST,)]
+
+
+def test_days_out_of_range_are_always_live(store: Store) -> None:
+    """Times in 1970 and 2262 are summed, and never become partitions."""
+    rollup = Rollup(store, quiet_s=0)
+    post(store, rollup, event(1, time_ns=0), event(2, time_ns=2**63 - 1))
+    assert rollup.refresh() == []
+    assert sorted(day for day, _, _ in summed(store)) == [date(1970, 1, 1), date(2262, 4, 11)]
+
+
+def test_the_reporting_zone_moves_midnight(store: Store) -> None:
+    """After a change every day is recomputed; a zone that does not exist is refused."""
+    rollup = Rollup(store, quiet_s=0)
+    post(store, rollup, event(1, time_ns=NOON_NS + 7 * HOUR_NS))
+    rollup.refresh()
+    try:
+        set_reporting_zone(store, "Asia/Kolkata")
+        assert [day for day, _, _ in summed(store)] == [SECOND]
+        rollup = Rollup(store, quiet_s=0)
+        rollup.refresh()
+        assert [day for day, _, _ in summed(store)] == [SECOND]
+        with pytest.raises(ConfigurationError, match="Atlantis"):
+            set_reporting_zone(store, "Atlantis/Capital")
+    finally:
+        set_reporting_zone(store, "UTC")

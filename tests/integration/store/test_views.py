@@ -1,0 +1,96 @@
+from datetime import date
+from decimal import Decimal
+
+from support.ledger_events import HOUR_NS, NOON_NS, event, reversal
+
+from spanledger.exporter.store import Store
+from spanledger.exporter.store.blocks import events_block
+from spanledger.schemas import LedgerEvent
+
+ONE_CALL = Decimal("0.000027")
+DAY = date(2026, 4, 1)
+
+
+def book(store: Store, *events: LedgerEvent) -> None:
+    """Post events as two inserts, the second of which repeats the first event."""
+    store.insert("ledger_events", *events_block(events))
+    store.insert("ledger_events", *events_block(events[:1]))
+
+
+def test_a_reversed_charge_is_not_open(store: Store) -> None:
+    """The reversal nets out in sums over events, and takes its charge out of `charges`."""
+    first, second = event(1), event(2)
+    book(store, first, second, reversal(first))
+    assert store.query("SELECT sum(requests), sum(cost) FROM ledger_events FINAL") == [(1, ONE_CALL)]
+    assert store.query("SELECT event_id, cost FROM charges") == [(second.event_id.hex(), ONE_CALL)]
+
+
+def test_attempts_are_not_charges(store: Store) -> None:
+    """A try that states no usage is shown apart."""
+    book(store, event(1), event(2, kind="attempt", requests=0, cost_state="unknown", cost=None, status="error"))
+    assert store.query("SELECT count(), sum(requests) FROM charges") == [(1, 1)]
+    assert store.query("SELECT status, requests FROM attempts") == [("error", 0)]
+
+
+def test_a_charge_shows_its_lines(store: Store) -> None:
+    """Quantity times unit price is the amount, line by line."""
+    book(store, event(1))
+    assert store.query("SELECT line, unit, quantity, unit_price, amount FROM charge_lines ORDER BY line") == [
+        (1, "input_tokens", 100, Decimal("0.00000015"), Decimal("0.000015")),
+        (2, "output_tokens", 20, Decimal("0.0000006"), Decimal("0.000012")),
+    ]
+
+
+def test_unpriced_lists_what_nothing_has_priced(store: Store) -> None:
+    """A charge without a price stays listed until an adjustment brings one."""
+    unknown = {"cost": None, "cost_state": "unpriced", "model": "mystery-1"}
+    adjusted = event(2, **unknown)
+    price = event(3, kind="adjustment", requests=0, charge_id=adjusted.charge_id)
+    book(store, event(1, **unknown), adjusted, price)
+    assert store.query("SELECT event_id, model, cost FROM unpriced") == [(event(1).event_id.hex(), "mystery-1", None)]
+
+
+def test_daily_costs_keep_unknown_apart_from_zero(store: Store) -> None:
+    """Counts of what is unpriced, estimated, missing, probable or failed stand beside the sums."""
+    book(
+        store,
+        event(1),
+        event(2, cost=None, cost_state="unpriced", usage_source="estimated", model="mystery-1"),
+        event(3, input_tokens=None, output_tokens=None, cost=None, cost_state="unknown", usage_source="missing"),
+        event(4, quality="probable", status="error"),
+    )
+    counts = "unpriced_requests, estimated_requests, missing_requests, probable_requests, error_requests"
+    assert store.query(
+        f"SELECT model, requests, input_tokens, cost, {counts} FROM live_daily_costs ORDER BY model"
+    ) == [
+        ("gpt-4o-mini", 3, 200, 2 * ONE_CALL, 0, 0, 1, 1, 1),
+        ("mystery-1", 1, 100, None, 1, 1, 0, 0, 0),
+    ]
+
+
+def test_the_predecessor_s_views_answer(store: Store) -> None:
+    """Its table and its sums by day, user, team and cost centre, under its names."""
+    store.command("INSERT INTO ledger_dirty_days (day, mark) VALUES ('2026-04-01', 'm')")
+    book(
+        store,
+        event(1, metadata={"tier": "gold"}),
+        event(2, user_id="", team="", cost_center="cc-1", time_ns=NOON_NS + HOUR_NS, duration_ms=500, status="error"),
+    )
+    rows = "SELECT model, cached_tokens, cost_usd, status, user_id, team, metadata_extra FROM token_ledger_events"
+    assert store.query(f"{rows} ORDER BY timestamp") == [
+        ("gpt-4o-mini", None, ONE_CALL, "success", "u-1", "search", '{"tier":"gold"}'),
+        ("gpt-4o-mini", None, ONE_CALL, "error", None, None, "{}"),
+    ]
+    assert store.query("SELECT * FROM token_ledger_daily_costs") == [
+        (DAY, "openai", "gpt-4o-mini", 2, 200, 40, 240, 2 * ONE_CALL, 1000.0),
+    ]
+    users = "SELECT user_id, request_count, total_tokens, total_cost FROM token_ledger_user_costs ORDER BY user_id"
+    assert store.query(users) == [("anonymous", 1, 120, ONE_CALL), ("u-1", 1, 120, ONE_CALL)]
+    assert store.query("SELECT * FROM token_ledger_team_costs ORDER BY team") == [
+        ("search", DAY, 1, 120, ONE_CALL, 1500.0),
+        ("unassigned", DAY, 1, 120, ONE_CALL, 500.0),
+    ]
+    assert store.query("SELECT * FROM token_ledger_cost_center_costs ORDER BY cost_center") == [
+        ("cc-1", DAY, 1, 120, ONE_CALL),
+        ("unassigned", DAY, 1, 120, ONE_CALL),
+    ]
