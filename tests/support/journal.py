@@ -6,7 +6,7 @@ from errno import EIO, ENOSPC
 from pathlib import Path
 
 from spanledger.exporter.journal import Entry, JournalWriter, Record, Shard, Signal, shards
-from spanledger.exporter.journal.disk import Disk
+from spanledger.exporter.journal.disk import DISK, Disk
 
 WAIT_S = 30
 """How long a test waits for what must happen: only a broken journal takes it."""
@@ -38,9 +38,9 @@ def append_singly(writer: JournalWriter, numbers: Sequence[int], size: int = 100
     return [writer.append(entry(number, size)).result(WAIT_S) for number in numbers]
 
 
-def only_shard(root: Path) -> Shard:
+def only_shard(root: Path, disk: Disk = DISK) -> Shard:
     """The one shard of a journal."""
-    (shard,) = shards(root)
+    (shard,) = shards(root, disk=disk)
     return shard
 
 
@@ -83,10 +83,11 @@ class GatedDisk(Disk):
         self.gate.clear()
 
 
-class SmallDisk(Disk):
-    """A disk without preallocation on which `free_bytes` more can be written; what fits is written, then ENOSPC."""
+class SmallDisk(GatedDisk):
+    """A gated disk, without preallocation, that takes `free_bytes` more: what fits is written, then ENOSPC."""
 
     def __init__(self, free_bytes: int) -> None:
+        super().__init__()
         self.free_bytes = free_bytes
 
     def fallocate(self, fd: int, size: int) -> None:

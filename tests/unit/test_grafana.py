@@ -3,16 +3,16 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple
-from uuid import UUID
 
 import pytest
 import yaml
 
 from spanledger.exporter.store import Store
+from spanledger.exporter.store.rollup import Rollup
 
 ROOT: Final = Path(__file__).parent.parent.parent
 GRAFANA: Final = ROOT / "grafana"
@@ -74,10 +74,7 @@ def booked(store: Store) -> Store:
         )
     )
     store.command(f"INSERT INTO ledger_events ({columns}) VALUES {rows}")
-    store.command(
-        "INSERT INTO ledger_dirty_days (day, mark, cleaned) VALUES "
-        f"('2026-10-05', '{UUID(int=1)}', 0), ('2026-10-06', '{UUID(int=2)}', 0)"
-    )
+    Rollup(store).mark_dirty([date(2026, 10, 5), date(2026, 10, 6)])
     return store
 
 

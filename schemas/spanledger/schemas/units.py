@@ -24,7 +24,7 @@ CACHE_AUDIO_READ_TOKENS: Final = "cache_audio_read_tokens"
 CACHE_IMAGE_READ_TOKENS: Final = "cache_image_read_tokens"
 
 REASONING_TOKENS: Final = "reasoning_tokens"
-"""Part of `output_tokens`; no catalogue prices it apart, so it never becomes a line."""
+"""Part of `output_tokens`; a line of its own only where a model prices it apart."""
 
 REQUESTS: Final = "requests"
 

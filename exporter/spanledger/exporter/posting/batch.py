@@ -13,7 +13,6 @@ from spanledger.exporter.settle import Charge, Standing, stand
 from spanledger.exporter.sift import sift
 from spanledger.exporter.store.blocks import QuarantineRow
 from spanledger.schemas.claim import Claim
-from spanledger.schemas.units import REASONING_TOKENS
 
 
 @dataclass(slots=True)
@@ -61,11 +60,8 @@ def _quarantine_row(aside: Quarantined, record: Record) -> QuarantineRow:
 def rated(charge: Charge) -> Rated:
     """The price in force of what a charge used. An attempt used nothing that is known, and costs nothing."""
     claim = charge.claim
-    usage = claim.usage
-    if REASONING_TOKENS in usage:
-        usage = {unit: number for unit, number in usage.items() if unit != REASONING_TOKENS}
     return rate.catalogue().rate(
-        usage,
+        claim.usage,
         provider=claim.provider,
         model=claim.response_model,
         fallback_model=claim.request_model,

@@ -41,17 +41,16 @@ _Leaf = tuple[int, int, tuple[int, ...], tuple[int, ...], int, int]
 A line without a price has the denominator zero, so that the common line (1) is told by one comparison.
 """
 
-_Head = tuple[tuple[str, ...], tuple[int | None, ...], tuple[ListPrice | None, ...], str, str, str, str]
-"""Units, unit prices and list prices of the lines that are not zero; then the subject's fields."""
+_Head = tuple[tuple[str, ...], tuple[int | None, ...], tuple[ListPrice | None, ...]]
+"""Units, unit prices and list prices of the lines that are not zero."""
 
 
 class _Band:
     """The lines at one height of the total input."""
 
-    __slots__ = ("_lines", "_subject", "all", "heads", "leaves")
+    __slots__ = ("_lines", "all", "heads", "leaves")
 
-    def __init__(self, lines: Mapping[str, Form], prices: Mapping[str, ListPrice], subject: Subject) -> None:
-        self._subject = subject
+    def __init__(self, lines: Mapping[str, Form], prices: Mapping[str, ListPrice]) -> None:
         self._lines = [(unit, prices.get(unit)) for unit in lines]
         leaves: list[_Leaf] = []
         for line, (unit, form) in enumerate(lines.items()):
@@ -70,7 +69,6 @@ class _Band:
             tuple(unit for unit, _ in lines),
             tuple(price and round_half_even(price.numerator, price.denominator) for _, price in lines),
             tuple(price for _, price in lines),
-            *msgspec.structs.astuple(self._subject),
         )
         return head
 
@@ -99,7 +97,6 @@ class Plan:
             _Band(
                 {shape.name(unit): form for unit, form in lines.items()},
                 {shape.name(unit): price_above(steps, above + 1) for unit, steps in prices.items()},
-                subject,
             )
             for above in (-1, *self._thresholds)
         )
@@ -143,19 +140,20 @@ class Plan:
                 return self._as_stated(counts, "inconsistent_usage")
             else:
                 mask ^= bit
-        units, unit_prices, list_prices, model, price_id, currency, price_book = band.heads.get(mask) or band.head(mask)
+        units, unit_prices, list_prices = band.heads.get(mask) or band.head(mask)
+        subject = self._subject
         return Rated(
             units,
             tuple(quantities),
             unit_prices,
             tuple(amounts),
             None if reason else cost,
-            currency,
+            subject.currency,
             "unpriced" if reason else "priced",
             reason,
-            model,
-            price_id,
-            price_book,
+            subject.model,
+            subject.price_id,
+            subject.price_book,
             list_prices,
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.journal import (
+    ROOMY,
     WAIT_S,
     BadDisk,
     SmallDisk,
@@ -67,6 +68,26 @@ def test_half_a_refused_group_is_never_read(tmp_path: Path) -> None:
     assert append_singly(writer, [2, 3]) == [2, 3]
     writer.close()
     assert numbers(list(only_shard(tmp_path).read())) == [0, 2, 3]
+
+
+def test_a_refused_group_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Two of its three records did reach the disk; not even a crash right after the next group brings them back."""
+    disk = SmallDisk(10**9)
+    writer = JournalWriter(tmp_path, segment_bytes=ROOMY, disk=disk)
+    append_all(writer, [0])
+    disk.shut()
+    before = writer.append(entry(1, 1_000))
+    assert disk.reached.wait(WAIT_S)
+    group = [writer.append(entry(number, 1_000)) for number in (2, 3, 4)]
+    # SYNCED is written too, before the group.
+    disk.free_bytes = 2_500
+    disk.gate.set()
+    assert before.result(WAIT_S) == 2
+    assert [type(future.exception(WAIT_S)) for future in group] == [Transient] * 3
+    disk.free_bytes = 10**9
+    assert append_all(writer, [5], size=1_000) == [3]
+    writer.close()
+    assert numbers(list(only_shard(tmp_path).read())) == [0, 1, 5]
 
 
 def test_a_disk_too_full_for_a_new_segment_refuses_and_recovers(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from support.journal import (
 )
 
 from spanledger.exporter.journal import JournalCorrupt, JournalWriter, Shard, shards
+from spanledger.exporter.journal.disk import Disk
 from spanledger.exporter.journal.format import (
     RECORD_HEADER_BYTES,
     SEGMENT_HEADER_BYTES,
@@ -131,6 +132,24 @@ def test_a_shard_that_somebody_else_removed_is_simply_over(tmp_path: Path) -> No
     slow.mark_posted(3)
     assert (slow.posted, slow.pending_bytes, slow.abandoned, slow.remove()) == (0, 0, True, True)
     assert list(tmp_path.iterdir()) == [tmp_path / ".lock"]
+
+
+def test_a_segment_recycled_under_a_readers_eyes_is_no_alarm(tmp_path: Path) -> None:
+    """A faster poster marks, the writer gives the segment back: the slower reader goes on behind the checkpoint."""
+    shard = abandoned(tmp_path, 100, size=1_000)
+    second = int(segments(shard)[1].stem, 16)
+
+    class RacingDisk(Disk):
+        """The first segment is posted and gone just when it is opened."""
+
+        def open(self, path: Path, flags: int) -> int:
+            """Open, too late."""
+            if path == segments(shard)[0] and shard.posted == 0:
+                shard.mark_posted(second - 1)
+                path.unlink()
+            return super().open(path, flags)
+
+    assert [record.seq for record in Shard(shard.path, disk=RacingDisk()).read()] == list(range(second, 101))
 
 
 def test_leftovers_of_a_crash_are_swept(tmp_path: Path) -> None:

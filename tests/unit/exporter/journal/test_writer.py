@@ -61,6 +61,7 @@ def test_everything_that_waits_is_one_group(tmp_path: Path) -> None:
     assert disk.reached.wait(WAIT_S)
     rest = [writer.append(entry(number)) for number in range(2, 100)]
     assert not first.done()
+    assert writer.committer.fork_lock.locked(), "a fork would not wait for the group"
     disk.gate.set()
     assert [future.result(WAIT_S) for future in (first, *rest)] == list(range(2, 101))
     assert disk.syncs == syncs + 2
