@@ -22,7 +22,8 @@ def event_of(charge: Charge, rated: Rated) -> LedgerEvent:
     """The row of a charge. Its id: the earliest claim's start (8 bytes, big-endian ns), then 8 bytes of a digest."""
     claim = charge.claim
     who, usage = claim.attribution, claim.usage
-    digest = blake2b(repr((charge.charge_id, charge.kind, charge.claim_ids, rated.amounts)).encode(), digest_size=8)
+    identity = b"".join((charge.charge_id, charge.kind.encode(), *charge.claim_ids, repr(rated.amounts).encode()))
+    digest = blake2b(identity, digest_size=8)
     return LedgerEvent(
         charge.start_ns.to_bytes(8, "big") + digest.digest(),
         charge.charge_id,

@@ -20,8 +20,8 @@ NO_CHARGE: Final = bytes(16)
 # How long a roll-up waits for the calls below it. SDKs export a span within 5 s of its end and retry for 10 s more.
 WINDOW_NS: Final = 60 * 10**9
 
-# What is remembered of traces; some 2 KB a claim, so 150 MB.
-CLAIMS_MAX: Final = 75_000
+# What is remembered of traces; some 4 KB a claim, so 120 MB.
+CLAIMS_MAX: Final = 30_000
 
 TraceKey = tuple[str, str]
 Tally = tuple[tuple[str, int], ...]

@@ -86,6 +86,7 @@ def sift(body: bytes) -> Sifted:
     """Reduce an `ExportTraceServiceRequest`. Raises `Permanent` if it cannot be framed, `TooLarge` over a limit."""
     sifted = Sifted()
     kept = REQUEST()
+    marked = _marked(body)
     try:
         for raw_resource, scopes in _resources(body):
             resource_spans = RESOURCE_SPANS()
@@ -94,7 +95,7 @@ def sift(body: bytes) -> Sifted:
                 if sifted.received > SPANS_MAX:
                     msg = f"more than {SPANS_MAX} spans in one request"
                     raise TooLarge(msg)
-                spans = _usage_spans(raw_resource, raw_scope, raw_spans, sifted)
+                spans = _usage_spans(raw_resource, raw_scope, raw_spans, sifted) if marked else []
                 if spans:
                     scope_spans = SCOPE_SPANS()
                     scope_spans.scope = _reduced_scope(raw_scope)[2]
@@ -146,7 +147,10 @@ def _usage_spans(raw_resource: bytes, raw_scope: bytes, raw_spans: list[bytes], 
 
 
 def _marked(raw: bytes) -> bool:
-    return any(mark in raw for mark in MARKS)
+    for mark in MARKS:  # noqa: SIM110 (a generator would cost more than the search)
+        if mark in raw:
+            return True
+    return False
 
 
 def _usage_span(raw: bytes, resource: Resource) -> UsageSpan:
@@ -167,7 +171,8 @@ def _usage_span(raw: bytes, resource: Resource) -> UsageSpan:
     attributes = span.attributes
     kept = {key: attributes[key] for key in attributes if key in ALLOWED_KEYS or key.startswith(ALLOWED_PREFIXES)}
     conflicting = _conflicting(raw) if span.ByteSize() < len(raw) else ()
-    reduced = SPAN(
+    status_code = span.status.code
+    reduced_span = SPAN(
         trace_id=trace_id,
         span_id=span_id,
         parent_span_id=parent_span_id,
@@ -177,8 +182,10 @@ def _usage_span(raw: bytes, resource: Resource) -> UsageSpan:
         end_time_unix_nano=span.end_time_unix_nano,
         attributes=kept,
         dropped_attributes_count=span.dropped_attributes_count,
-        status={"code": span.status.code},
-    ).SerializeToString()
+    )
+    if status_code:
+        reduced_span.status.code = status_code
+    reduced = reduced_span.SerializeToString()
     if conflicting:
         reduced += _stated_twice(raw, conflicting)
     return UsageSpan(
@@ -190,7 +197,7 @@ def _usage_span(raw: bytes, resource: Resource) -> UsageSpan:
         span.kind,
         span.start_time_unix_nano,
         span.end_time_unix_nano,
-        span.status.code,
+        status_code,
         span.dropped_attributes_count,
         conflicting,
         kept,
