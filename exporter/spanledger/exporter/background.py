@@ -13,6 +13,8 @@ _log = getLogger(__name__)
 
 # Journals of other processes on the machine wake nobody, so they are looked for this often.
 IDLE_SECONDS: Final = 1.0
+# A posting costs some 20 ms whatever it holds, so what arrives is gathered first: in the ledger within a second.
+GATHER_SECONDS: Final = 0.4
 BACKOFF_SECONDS_MIN: Final = 0.1
 BACKOFF_SECONDS_MAX: Final = 10.0
 
@@ -53,7 +55,8 @@ class BackgroundPoster:
         backoff_s = BACKOFF_SECONDS_MIN
         ticked = refreshed = time.monotonic()
         while not self._stopping.is_set():
-            self._wake.wait(IDLE_SECONDS)
+            if self._wake.wait(IDLE_SECONDS):
+                self._stopping.wait(GATHER_SECONDS)
             self._wake.clear()
             try:
                 self._poster.post_waiting()

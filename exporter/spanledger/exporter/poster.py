@@ -22,9 +22,9 @@ from spanledger.schemas import StoreError, StoreUnavailableError
 from spanledger.schemas.event import LedgerEvent
 
 
-# An insert costs some 5 ms whatever it holds, so postings are large; 8 000 claims take some 60 MB on their way.
-ELEMENTS_PER_POSTING: Final = 8_192
-BYTES_PER_POSTING: Final = 32 * 1024 * 1024
+# An insert costs some 5 ms whatever it holds, so postings are large. A usage span is some 500 bytes of payload and
+# takes 6 kB on its way through: 10 000 of them, 60 MB.
+BYTES_PER_POSTING: Final = 5 * 1024 * 1024
 PENDING_MAX: Final = 50_000
 
 Batch = list[tuple[Shard, Record]]
@@ -165,14 +165,13 @@ class Poster:
 
     def _batches(self) -> Iterator[Batch]:
         batch: Batch = []
-        elements = payload_bytes = 0
+        payload_bytes = 0
         for shard in list(self._shards.values()):
             for record in shard.read():
                 batch.append((shard, record))
-                elements += record.entry.elements
                 payload_bytes += len(record.entry.payload)
-                if elements >= ELEMENTS_PER_POSTING or payload_bytes >= BYTES_PER_POSTING:
+                if payload_bytes >= BYTES_PER_POSTING:
                     yield batch
-                    batch, elements, payload_bytes = [], 0, 0
+                    batch, payload_bytes = [], 0
         if batch:
             yield batch

@@ -135,7 +135,7 @@ class Committer:
                 first_seq = self._write(group, size)
             answers = range(first_seq, first_seq + len(group))
         except (Transient, OSError) as error:
-            first_seq, answers = 0, [Transient(f"the journal has no room: {error}") for _ in group]
+            first_seq, answers = 0, [Transient(f"the journal takes nothing now: {error}") for _ in group]
         _answer(group, answers)
         with self.queue_lock:
             self._group = []

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
-from errno import ENOSPC
+from errno import EINVAL, ENOSPC, EOPNOTSUPP
 from pathlib import Path
 from typing import Final
 
@@ -51,8 +51,14 @@ class Disk:
 
     def fallocate(self, fd: int, size: int) -> None:
         """Reserve room for the first `size` bytes, where the file system can."""
-        if sys.platform != "darwin":
+        if sys.platform == "darwin":
+            return
+        try:
             os.posix_fallocate(fd, 0, size)
+        except OSError as error:
+            # Some file systems cannot; then room is taken as bytes are written.
+            if error.errno not in (EOPNOTSUPP, EINVAL):
+                raise
 
     def truncate(self, fd: int, size: int) -> None:
         """Cut a file."""
