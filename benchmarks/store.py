@@ -1,6 +1,6 @@
 """The store alone: what one ledger event costs, from a Python record to merged parts, and how fast a report reads.
 
-    python benchmarks/store.py [--events 300000] [--report-events 1000000] [--rows 1000,10000,30000] [--store FOLDER|URL]
+    python benchmarks/store.py [--events 300000] [--report-events 1000000] [--rows 1000,10000,30000] [--store STORE]
 
 CPU is the process's user and system time with the embedded engine's own threads, so background merges count. A figure
 is printed only after the store has answered the sums that the events were made with.
@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from spanledger.exporter.store import Store, migrate, open_store
 from spanledger.exporter.store.blocks import Block, ClaimRow, claims_block, events_block
@@ -33,6 +35,67 @@ TENANTS: Final = 200
 MODELS: Final = ("gpt-4o-mini", "gpt-4o", "gpt-5", "claude-sonnet-4-5", "claude-haiku-4-5", "gemini-2.5-flash")
 INPUT_PRICE: Final = 150_000_000_000
 OUTPUT_PRICE: Final = 600_000_000_000
+
+PLAIN: Final = LedgerEvent(
+    event_id=NO_EVENT,
+    charge_id=NO_EVENT,
+    kind="charge",
+    reverses=NO_EVENT,
+    event_time=0,
+    booked_time=0,
+    ingest_time=0,
+    tenant="",
+    environment="production",
+    service_name="",
+    user_id="",
+    session_id="",
+    organization_id="",
+    feature="chat",
+    team="",
+    project="",
+    cost_center="",
+    agent="",
+    agent_path=(),
+    workflow_id="",
+    conversation_id="",
+    tools=(),
+    provider="openai",
+    model="",
+    request_model="",
+    response_model="",
+    operation="chat",
+    region="",
+    service_tier="default",
+    requests=1,
+    input_tokens=0,
+    cache_read_tokens=None,
+    cache_write_tokens=None,
+    output_tokens=0,
+    reasoning_tokens=None,
+    lines_unit=("input_tokens", "output_tokens"),
+    lines_quantity=(),
+    lines_unit_price=(INPUT_PRICE, OUTPUT_PRICE),
+    lines_amount=(),
+    cost=0,
+    currency="USD",
+    cost_state="priced",
+    reported_cost=None,
+    price_book="book-2026-04-01",
+    usage_source="provider",
+    quality="exact",
+    dialect="genai",
+    scope="*",
+    status="ok",
+    error_type="",
+    attempt=0,
+    duration_ms=0,
+    trace_id="",
+    span_id="",
+    parent_span_id="",
+    response_id="",
+    flags=(),
+    metadata={},
+)
 
 
 def main() -> None:
@@ -81,12 +144,13 @@ def _inserting(store: Store, count: int, rows: int) -> None:
     total_s = _cpu_s() - begun - made_s
     assert store.query("SELECT count(), sum(input_tokens) FROM ledger_events FINAL") == [(count, tokens)]
     assert store.query("SELECT count() FROM ledger_claims FINAL") == [(count,)]
-    disk = dict(store.query("SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active GROUP BY table"))
+    rows_stored = store.query("SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active GROUP BY table")
+    disk = {str(table): int(str(stored)) for table, stored in rows_stored}
     per = 1e6 / count
     print(
         f"{rows:>6} rows an insert: encode {encode_s * per:5.2f}, inserts {insert_s * per:5.2f}, "
         f"all with merges {total_s * per:5.2f} us CPU per event and claim; "
-        f"disk {int(str(disk['ledger_events'])) / count:.0f} + {int(str(disk['ledger_claims'])) / count:.0f} bytes; "
+        f"disk {disk['ledger_events'] / count:.0f} + {disk['ledger_claims'] / count:.0f} bytes; "
         f"{count / (time.perf_counter() - begun_s):,.0f} events/s with their making; resident {_resident_mb()} MB"
     )
 
@@ -123,30 +187,32 @@ def synthetic(first: int, count: int) -> Iterator[LedgerEvent]:
         tokens = (chance.randrange(10, 8000), chance.randrange(1, 2000))
         amounts = (tokens[0] * INPUT_PRICE, tokens[1] * OUTPUT_PRICE)
         model = MODELS[number % len(MODELS)]
-        head = (
-            event_id,
-            event_id,
-            "charge",
-            NO_EVENT,
-            end_ns,
-            end_ns,
-            end_ns + 10**9,
-            f"tenant-{rank:03}",
-            "production",
+        yield msgspec.structs.replace(
+            PLAIN,
+            event_id=event_id,
+            charge_id=event_id,
+            event_time=end_ns,
+            booked_time=end_ns,
+            ingest_time=end_ns + 10**9,
+            tenant=f"tenant-{rank:03}",
+            service_name=f"svc-{number % 8}",
+            user_id=f"user-{chance.randrange(20_000)}",
+            session_id=f"session-{chance.randrange(50_000)}",
+            team=f"team-{rank % 20}",
+            conversation_id=f"conv-{trace_id[:20]}",
+            model=model,
+            request_model=model,
+            response_model=model,
+            input_tokens=tokens[0],
+            output_tokens=tokens[1],
+            lines_quantity=tokens,
+            lines_amount=amounts,
+            cost=sum(amounts),
+            duration_ms=chance.randrange(100, 20_000),
+            trace_id=trace_id,
+            span_id=span_id,
+            response_id=f"chatcmpl-{trace_id[:24]}",
         )
-        who = (
-            f"svc-{number % 8}",
-            f"user-{chance.randrange(20_000)}",
-            f"session-{chance.randrange(50_000)}",
-            "",
-            "chat",
-        )
-        more = (f"team-{rank % 20}", "", "", "", (), "", f"conv-{trace_id[:20]}", (), "openai", model, model, model)
-        usage = ("chat", "", "default", 1, tokens[0], None, None, tokens[1], None, ("input_tokens", "output_tokens"))
-        money = (tokens, (INPUT_PRICE, OUTPUT_PRICE), amounts, sum(amounts), "USD", "priced", None, "book-2026-04-01")
-        quality = ("provider", "exact", "genai", "*", "ok", "", 0, chance.randrange(100, 20_000), trace_id, span_id)
-        ids = ("", f"chatcmpl-{trace_id[:24]}", (), {})
-        yield LedgerEvent(*head, *who, *more, *usage, *money, *quality, *ids)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 def claim_of(event: LedgerEvent) -> ClaimRow:

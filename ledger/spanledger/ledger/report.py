@@ -124,15 +124,26 @@ def report_table(asked: Question, answer: Table) -> Table:
     for row in answer.rows:
         *dimensions, currency = row[: len(asked.by) + 1]
         groups.setdefault(tuple(dimensions), {})[cast("str", currency)] = _sums(row[len(asked.by) + 1 :])
-    rows = [
-        (*_shown(asked, dimensions), *_measures(currency, sums))
-        for dimensions, currencies in groups.items()
-        for currency, sums in _costed(currencies).items()
-    ]
+    entries = [(dims, currency, sums) for dims, some in groups.items() for currency, sums in _costed(some).items()]
+    if any(name in _TIMES for name in asked.by):
+        # By the instant, not by its text: an hour that happens twice has the later offset second.
+        entries.sort(key=lambda entry: (cast("tuple[str, ...]", entry[0]), entry[1]))
+    else:
+        entries.sort(key=_dearest_first)
     return Table(
         columns=(*asked.by, *_MEASURES),
         types=(*("String" for _ in asked.by), *_MEASURES.values()),
-        rows=sorted(rows, key=_forwards if any(name in _TIMES for name in asked.by) else _dearest_first),
+        rows=[(*_shown(asked, dims), *_measures(currency, sums)) for dims, currency, sums in entries],
+    )
+
+
+def for_people(table: Table) -> Table:
+    """The report as people read it: shares in percent, and only those that tell something."""
+    at = [place for place, name in enumerate(table.columns) if name not in _SHARES or any(r[place] for r in table.rows)]
+    return Table(
+        columns=tuple(table.columns[place].removesuffix("_share") for place in at),
+        types=tuple(table.types[place] for place in at),
+        rows=[tuple(_percent(row[p]) if table.columns[p] in _SHARES else row[p] for p in at) for row in table.rows],
     )
 
 
@@ -186,26 +197,31 @@ def _bucket(name: str, value: Value, tz: ZoneInfo) -> Value:
 
 
 def _measures(currency: str, sums: _Sums) -> Row:
-    unpriced = sums.parts[0]
-    # Attempts and reversals may leave a zero that no priced request stands behind: that is not a price.
-    known = sums.cost is not None and (sums.cost != 0 or unpriced != sums.requests or sums.requests == 0)
+    cost = _cost(sums)
     return (
         sums.requests,
         sums.input_tokens,
         sums.output_tokens,
-        decimal_text(sums.cost) if known and sums.cost is not None else None,
+        None if cost is None else decimal_text(cost),
         currency or None,
         *(round(part / sums.requests, _SHARE_DECIMALS) if sums.requests else None for part in sums.parts),
     )
 
 
-def _forwards(row: Row) -> tuple[str, ...]:
-    return tuple(map(str, row))
+def _cost(sums: _Sums) -> Decimal | None:
+    """The cost, unless attempts and reversals left a zero that no priced request stands behind: that is no price."""
+    unpriced = sums.parts[0]
+    return None if sums.cost == 0 and unpriced == sums.requests != 0 else sums.cost
 
 
-def _dearest_first(row: Row) -> tuple[bool, Decimal, tuple[str, ...]]:
-    cost = cast("str | None", row[list(_MEASURES).index("cost") - len(_MEASURES)])
-    return cost is None, EXACT.minus(Decimal(cost or 0)), tuple(map(str, row))
+def _percent(share: Value) -> Value:
+    return f"{share:.1%}" if isinstance(share, float) else share
+
+
+def _dearest_first(entry: tuple[Row, str, _Sums]) -> tuple[bool, Decimal, tuple[str, ...]]:
+    dimensions, currency, sums = entry
+    cost = _cost(sums)
+    return cost is None, EXACT.minus(cost or Decimal(0)), (*map(str, dimensions), currency)
 
 
 def _known(left: _Number | None, right: _Number | None, add: Callable[[_Number, _Number], _Number]) -> _Number | None:

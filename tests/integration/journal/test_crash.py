@@ -12,8 +12,9 @@ from support.journal import WAIT_S, numbers
 from spanledger.exporter.journal import Shard, shards
 
 KILLS = 24
-# Longer than a process needs to start, so that some die before their first record and some within many segments.
-LIFE_S_MAX = 0.6
+# Every fourth dies while it starts, or soon after; the others some time after their first answer.
+START_S_MAX = 0.3
+LIFE_S_MAX = 0.2
 
 # Four threads append records of various sizes to small segments, and say so when one is acknowledged.
 SENDERS = """
@@ -43,10 +44,12 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, monkeypatch: pyte
     acknowledged: dict[int, int] = {}
     with_records = 0
     for kill in range(KILLS):
-        acks = run_and_kill(tmp_path, kill * 1_000_000, moments.uniform(0, LIFE_S_MAX))
+        early = kill % 4 == 0
+        life_s = moments.uniform(0, START_S_MAX if early else LIFE_S_MAX)
+        acks = run_and_kill(tmp_path, kill * 1_000_000, life_s, early=early)
         with_records += bool(acks)
         acknowledged |= acks
-    assert with_records >= KILLS // 4, "the processes died before they did anything"
+    assert with_records >= KILLS * 3 // 4
     found = shards(tmp_path)
     assert len(found) >= with_records
     seen: dict[int, int] = {}
@@ -57,14 +60,18 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, monkeypatch: pyte
     assert shards(tmp_path) == []
 
 
-def run_and_kill(root: Path, start: int, life_s: float) -> dict[int, int]:
-    """Let the senders live for a while: what they told before they died, as entry to sequence number."""
+def run_and_kill(root: Path, start: int, life_s: float, *, early: bool) -> dict[int, int]:
+    """Let the senders live for a while, from their start (`early`) or their first answer on.
+
+    Gives what they told before they died, as entry to sequence number.
+    """
     program = [sys.executable, "-c", SENDERS, str(root), str(start)]
     with subprocess.Popen(program, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        told = b"" if early else process.stdout.readline()
         assassin = threading.Timer(life_s, process.kill)
         assassin.start()
-        assert process.stdout is not None
-        lines = process.stdout.read().split(b"\n")
+        lines = (told + process.stdout.read()).split(b"\n")
         process.wait(WAIT_S)
         assassin.join()
     # The last piece has no line end: it may be cut, and its sender cannot have read it.

@@ -138,7 +138,7 @@ def test_import_takes_every_form_and_counts_each_span_once(tmp_path: Path) -> No
     (folder / "notes.md").write_text("recorded by hand")
     ended = run("import", "--store", tmp_path / "store", "--tenant", "acme", folder)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == "imported 2 files (1 others hold no OTLP): 20 accepted = 10 charged + 10 duplicates\n"
+    assert ended.stdout == "files: 2 imported, 1 without OTLP\nspans: 20 accepted = 10 charged + 10 duplicates\n"
     # 100 * 0.00000015 + 20 * 0.0000006 = 0.000027 a call
     assert sums(tmp_path / "store") == [("acme", "gpt-4o-mini", 10, 1_000, 200, "0.00027")]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from spanledger.ledger.report import DIMENSIONS, question, report_sql, report_table, totals
+from spanledger.ledger.report import DIMENSIONS, for_people, question, report_sql, report_table, totals
 from spanledger.ledger.tables import Row, Table
 from spanledger.schemas import ConfigurationError
 
@@ -129,6 +129,15 @@ def test_every_word_column_and_time_bucket_is_a_dimension() -> None:
         "workflow_id conversation_id provider model operation region service_tier status quality dialect day hour month"
     )
     assert set(promised.split()) <= set(DIMENSIONS)
+
+
+def test_people_see_shares_in_percent_and_only_those_that_tell_something() -> None:
+    """Four columns of zeros would hide the one that matters."""
+    asked = question("tenant", None, None, "UTC")
+    rows: list[Row] = [("acme", "USD", 3, 1, 1, "0.1", 1, 0, 0, 0), ("globex", "USD", 0, 1, 1, "0.1", 0, 0, 0, 0)]
+    table = for_people(report_table(asked, Table((), (), rows)))
+    assert table.columns == ("tenant", "requests", "input_tokens", "output_tokens", "cost", "currency", "unpriced")
+    assert [row[-1] for row in table.rows] == ["33.3%", None]
 
 
 def test_totals_name_each_currency_with_its_exact_sum() -> None:

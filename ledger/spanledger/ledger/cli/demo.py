@@ -18,12 +18,12 @@ def run(options: argparse.Namespace) -> int:
     from spanledger.ledger import formats  # noqa: PLC0415
     from spanledger.ledger.demo.calls import DAY, DAY_AFTER, EVENTS  # noqa: PLC0415
     from spanledger.ledger.demo.running import demonstrate  # noqa: PLC0415
-    from spanledger.ledger.report import totals  # noqa: PLC0415
+    from spanledger.ledger.report import for_people, totals  # noqa: PLC0415
 
     shown = demonstrate(settings_of(options), tell)
     for title, table in (("By tenant and model", shown.by_model), ("By service", shown.by_service)):
         say(f"\n{title}\n")
-        formats.write(table, "table", sys.stdout)
+        formats.write(for_people(table), "table", sys.stdout)
     say(f"\n{shown.events} events of {EVENTS}: {', '.join(totals(shown.by_service))}")
     say("Sending them again changes nothing: each provider response is charged once.\n")
     where = f" --store {shlex.quote(options.store)}" if options.store else ""

@@ -60,8 +60,9 @@ def _report(imported: "Imported") -> None:
         tell(f"spanledger: {quarantined} quarantined: the table ledger_quarantine has each with its reason")
     if imported.waiting_bytes:
         tell(f"spanledger: {imported.waiting_bytes} bytes still wait in the journal; run the import again")
-    skipped = f" ({loaded.skipped} others hold no OTLP)" if loaded.skipped else ""
-    say(f"imported {loaded.files} files{skipped}: {imported.accounts}")
+    skipped = f", {loaded.skipped} without OTLP" if loaded.skipped else ""
+    say(f"files: {loaded.files} imported{skipped}")
+    say(f"spans: {imported.accounts}")
 
 
 @contextmanager

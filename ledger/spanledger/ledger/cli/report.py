@@ -26,14 +26,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the report."""
     from spanledger.ledger import formats  # noqa: PLC0415
-    from spanledger.ledger.report import question, totals  # noqa: PLC0415
+    from spanledger.ledger.report import for_people, question, totals  # noqa: PLC0415
 
     # Wrong words are told before the store is opened and posted to.
     question(options.by, options.since, options.until, options.tz)
     with open_ledger(options) as ledger:
         table = ledger.report(options.by, options.since, options.until, options.tz)
-    formats.write(table, format_of(options), sys.stdout)
-    if format_of(options) == "table":
+    people = format_of(options) == "table"
+    formats.write(for_people(table) if people else table, format_of(options), sys.stdout)
+    if people:
         for total in totals(table) or ["nothing was charged in this time"]:
             say(f"total: {total}")
     return 0

@@ -1,6 +1,8 @@
 -- The tables. Names are the contract (ARCHITECTURE.md); LedgerEvent is tested equal to ledger_events.
 -- An id's first 8 bytes are big-endian nanoseconds, so ids sort by time and name their own month. The month is a
 -- function of the key: rows with one id always meet in one partition, which is what FINAL needs to be exact.
+-- Inserts and merges reach the disk before they count, and merged parts stay a minute longer, until the renames of
+-- the new ones have too. Merging twenty parts at a time instead of five halves what the large tables cost in all.
 
 CREATE TABLE IF NOT EXISTS ledger_events (
     event_id FixedString(16),
@@ -72,7 +74,9 @@ CREATE TABLE IF NOT EXISTS ledger_events (
 ENGINE = ReplacingMergeTree(ingest_time)
 PARTITION BY toYYYYMM(fromUnixTimestamp64Nano(reinterpretAsInt64(reverse(substring(event_id, 1, 8))), 'UTC'))
 ORDER BY (tenant, event_id)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 0;
+SETTINGS
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
+    non_replicated_deduplication_window = 0, merge_selector_base = 20;
 
 -- Claims only grow: a row says which charge a claim settled into, and by which rule; the newest settling wins.
 CREATE TABLE IF NOT EXISTS ledger_claims (
@@ -95,7 +99,9 @@ CREATE TABLE IF NOT EXISTS ledger_claims (
 ENGINE = ReplacingMergeTree(settled_at)
 PARTITION BY toYYYYMM(fromUnixTimestamp64Nano(reinterpretAsInt64(reverse(substring(claim_id, 1, 8))), 'UTC'))
 ORDER BY (tenant, claim_id)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 0;
+SETTINGS
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
+    non_replicated_deduplication_window = 0, merge_selector_base = 20;
 
 -- One row per posted stretch of a journal: the terms of the accounting invariant. Posting a stretch again replaces it.
 CREATE TABLE IF NOT EXISTS ledger_postings (
@@ -107,7 +113,9 @@ CREATE TABLE IF NOT EXISTS ledger_postings (
 )
 ENGINE = ReplacingMergeTree(posted_at)
 ORDER BY (shard, first_seq)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 0;
+SETTINGS
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
+    non_replicated_deduplication_window = 0;
 
 -- What was accepted and cannot be booked, with the reason; nothing is dropped.
 CREATE TABLE IF NOT EXISTS ledger_quarantine (
@@ -121,7 +129,9 @@ CREATE TABLE IF NOT EXISTS ledger_quarantine (
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (received_at, tenant, scope, reason, trace_id, span_id, cityHash64(payload))
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 0;
+SETTINGS
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
+    non_replicated_deduplication_window = 0;
 
 CREATE TABLE IF NOT EXISTS ledger_settings (
     name String,
@@ -130,7 +140,9 @@ CREATE TABLE IF NOT EXISTS ledger_settings (
 )
 ENGINE = ReplacingMergeTree(changed_at)
 ORDER BY name
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
+    non_replicated_deduplication_window = 0;
 
 -- Sums per day of the reporting zone, recomputed from the events and swapped in a day at a time; never incremented.
 CREATE TABLE IF NOT EXISTS ledger_daily (
@@ -160,7 +172,9 @@ CREATE TABLE IF NOT EXISTS ledger_daily (
 ENGINE = MergeTree
 PARTITION BY day
 ORDER BY (tenant, provider, model, environment, team, project, cost_center, currency)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 0;
+SETTINGS
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
+    non_replicated_deduplication_window = 0;
 
 -- A mark says that a day's sums in ledger_daily may be behind its events. A mark is written before the events, and
 -- taken back (cleaned = 1 replaces cleaned = 0) only by the recomputation that saw it; a day without marks is clean.
@@ -173,4 +187,6 @@ CREATE TABLE IF NOT EXISTS ledger_dirty_days (
 ENGINE = ReplacingMergeTree(cleaned)
 ORDER BY (day, mark)
 TTL toDateTime(written_at) + INTERVAL 30 DAY WHERE cleaned = 1
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 0;
+SETTINGS
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
+    non_replicated_deduplication_window = 0;
