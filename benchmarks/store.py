@@ -30,7 +30,7 @@ SELECT tenant, model, sum(requests), sum(input_tokens), sum(output_tokens), sum(
 FROM ledger_events FINAL GROUP BY tenant, model
 """
 REPORT_RUNS: Final = 7
-START_NS: Final = 1_775_000_000_000_000_000
+START_NS: Final = 1_775_044_800_000_000_000
 TENANTS: Final = 200
 MODELS: Final = ("gpt-4o-mini", "gpt-4o", "gpt-5", "claude-sonnet-4-5", "claude-haiku-4-5", "gemini-2.5-flash")
 INPUT_PRICE: Final = 150_000_000_000

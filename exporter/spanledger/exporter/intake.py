@@ -7,7 +7,7 @@ from spanledger.exporter.credential import Credential
 from spanledger.exporter.failures import Permanent
 from spanledger.exporter.journal import Entry, JournalWriter, Signal
 from spanledger.exporter.receiver.port import Answer
-from spanledger.exporter.sift import sift
+from spanledger.exporter.sift import Handoff, sift
 from spanledger.exporter.sift.wire import REQUEST, WireError
 
 _NOTHING: Final = Answer()
@@ -16,9 +16,10 @@ _NOTHING: Final = Answer()
 class Intake:
     """Sift, journal, answer. One instance serves every door of a process."""
 
-    def __init__(self, writer: JournalWriter) -> None:
-        """Journal what is kept through `writer`."""
+    def __init__(self, writer: JournalWriter, handoff: Handoff | None = None) -> None:
+        """Journal what is kept through `writer`; tell the poster of this process, if there is one, by `handoff`."""
         self._writer = writer
+        self._handoff = handoff
 
     async def __call__(self, signal: Signal, body: bytes, credential: Credential) -> Answer:
         """Accept one OTLP protobuf request; returns after its usage spans are on disk (group `fdatasync`).
@@ -36,6 +37,8 @@ class Intake:
                 tenant=credential.tenant,
                 elements=sifted.received - sifted.rejected,
             )
+            if self._handoff:
+                self._handoff.put(sifted.payload, sifted.spans)
             # A sender that hangs up does not undo what it sent: the append goes on, and its retry is a duplicate.
             await asyncio.shield(self._writer.append_async(entry, asyncio.get_running_loop()))
         if not sifted.rejected:

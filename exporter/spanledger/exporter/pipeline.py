@@ -8,6 +8,7 @@ from spanledger.exporter.journal import Entry, JournalWriter, RecordType, Signal
 from spanledger.exporter.poster import Poster
 from spanledger.exporter.background import BackgroundPoster
 from spanledger.exporter.settings import Settings
+from spanledger.exporter.sift import Handoff
 from spanledger.exporter.store import Store, open_store
 from spanledger.exporter.store.migrations import migrate
 
@@ -20,8 +21,9 @@ class Pipeline:
         self.settings = settings
         self.store = store
         self.writer = JournalWriter(settings.data)
-        self.intake = Intake(self.writer)
-        self.poster = Poster(store, settings.data)
+        handoff = Handoff()
+        self.intake = Intake(self.writer, handoff)
+        self.poster = Poster(store, settings.data, handoff)
         self._background = BackgroundPoster(self.poster, lambda: self._mark(RecordType.TICK))
 
     def start(self) -> None:

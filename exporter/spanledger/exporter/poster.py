@@ -16,6 +16,7 @@ from spanledger.exporter.posting.book import event_of
 from spanledger.exporter.posting.seen import Seen, charge_seen_key, trace_seen_key
 from spanledger.exporter.posting.tables import LedgerTables
 from spanledger.exporter.settle import Rule, Settlement, Settler, Standing
+from spanledger.exporter.sift import Handoff
 from spanledger.exporter.store import Store
 from spanledger.exporter.store.blocks import PostingRow
 from spanledger.schemas import StoreError, StoreUnavailableError
@@ -34,8 +35,9 @@ Batch = list[tuple[Shard, Record]]
 class Poster:
     """Posts the journals under a folder into a store; any thread may ask, one posts at a time."""
 
-    def __init__(self, store: Store, journal_root: Path) -> None:
+    def __init__(self, store: Store, journal_root: Path, handoff: Handoff | None = None) -> None:
         """Post what waits under `journal_root` into an open, migrated store."""
+        self._handoff = handoff or Handoff()
         self._tables = LedgerTables(store)
         self._root = journal_root
         self._settler = Settler()
@@ -83,7 +85,7 @@ class Poster:
             return self._post_or_bisect(batch[:half]) + self._post_or_bisect(batch[half:])
 
     def _post(self, batch: Batch, *, poison: str = "") -> Counter[str]:
-        decoded = decode_batch(batch, poison)
+        decoded = decode_batch(batch, self._handoff, poison)
         now_ns = max(record.received_ns for _, record in batch)
         self._recall(decoded.arrivals)
         settlement = self._settler.settle(decoded.arrivals, now_ns, close=decoded.close)

@@ -6,6 +6,7 @@ never becomes zero.
 """
 
 import struct
+from functools import lru_cache
 from typing import Final
 
 from spanledger.schemas.units import COUNT_MAX
@@ -36,12 +37,22 @@ def text(value: bytes) -> str:
     return ""
 
 
+# Operations, providers, models, tiers: few names, many times. Not for ids.
+name = lru_cache(maxsize=16_384)(text)
+"""As `text`, remembered."""
+
+
 def count(value: bytes) -> int | None:
     """A number of units; None when the emitter says that there is none to state. Raises `NotACountError`."""
     if not value:
         return None
     if value[0] == _INT:
-        number = value[1] if len(value) == 2 and value[1] < 0x80 else _signed(_varint(value, 1)[0])
+        size = len(value)
+        if size == 2:
+            return value[1]
+        if size == 3:
+            return value[1] & 0x7F | value[2] << 7
+        number = _signed(_varint(value, 1)[0])
     elif value[0] == _DOUBLE:
         number = _integral(_double(value))
     elif value[0] == _STRING:

@@ -16,9 +16,6 @@ from spanledger.schemas.claim import Attribution
 # A dimension is a name, not a document; one that is longer is cut.
 TEXT_CHARS_MAX: Final = 1_024
 
-Stated = tuple[tuple[str, str], ...]
-"""Attribution fields and metadata keys (with their prefix) as a span or resource states them."""
-
 
 def attribute(
     resource: Resource, attributes: Mapping[str, bytes], plan: Plan, credential: Credential
@@ -27,35 +24,35 @@ def attribute(
 
     Such usage is booked to the credential's default, and the claimed tenant kept as metadata.
     """
-    return _attribution(resource, _stated(attributes, plan), credential)
+    raw = tuple([attributes[key] for key in plan.attributing])
+    return _attribution(resource, plan, raw, credential.scope, credential.tenant)
 
 
 # The same tenants, users and features come again and again.
 @lru_cache(maxsize=16_384)
-def _attribution(resource: Resource, stated: Stated, credential: Credential) -> tuple[Attribution, bool]:
-    above = _stated(resource.attributes, plan_for(resource.scope_name, frozenset(resource.attributes)))
-    values = dict((*above, *stated))
-    metadata = {
-        name.removeprefix(LEDGER_PREFIX): value for name, value in values.items() if name.startswith(LEDGER_PREFIX)
-    }
-    fields = {name: value for name, value in values.items() if not name.startswith(LEDGER_PREFIX)}
-    claimed = fields.get("tenant") or credential.tenant
-    conflict = not credential.admits(claimed)
+def _attribution(
+    resource: Resource, plan: Plan, raw: tuple[bytes, ...], scope: str, default: str
+) -> tuple[Attribution, bool]:
+    above, metadata = _stated(resource.attributes, plan_for(resource.scope_name, frozenset(resource.attributes)))
+    own, own_metadata = _stated(dict(zip(plan.attributing, raw, strict=True)), plan)
+    fields, metadata = {**above, **own}, {**metadata, **own_metadata}
+    claimed = fields.get("tenant") or default
+    conflict = not Credential(scope, default).admits(claimed)
     if conflict:
         metadata["claimed_tenant"] = claimed
-    tenant = credential.tenant if conflict else claimed
-    return msgspec.convert({**fields, "tenant": tenant, "metadata": metadata}, Attribution), conflict
+    fields["tenant"] = default if conflict else claimed
+    return msgspec.convert({**fields, "metadata": metadata}, Attribution), conflict
 
 
-def _stated(attributes: Mapping[str, bytes], plan: Plan) -> Stated:
-    """What is stated, without the empty."""
-    stated: list[tuple[str, str]] = []
+def _stated(attributes: Mapping[str, bytes], plan: Plan) -> tuple[dict[str, str], dict[str, str]]:
+    """The fields and the metadata that are stated; what is empty is not."""
+    fields: dict[str, str] = {}
     for field, keys in plan.fields:
-        for key in keys:
-            if value := text(attributes[key])[:TEXT_CHARS_MAX]:
-                stated.append((field, value))
-                break
-    for key in plan.metadata:
-        if value := text(attributes[key])[:TEXT_CHARS_MAX]:
-            stated.append((key, value))
-    return tuple(stated)
+        if value := next((value for key in keys if (value := text(attributes[key]))), ""):
+            fields[field] = value[:TEXT_CHARS_MAX]
+    metadata = {
+        key.removeprefix(LEDGER_PREFIX): value[:TEXT_CHARS_MAX]
+        for key in plan.metadata
+        if (value := text(attributes[key]))
+    }
+    return fields, metadata

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spanledger.exporter.credential import Credential
-from spanledger.exporter.decode.anyvalue import text
+from spanledger.exporter.decode.anyvalue import name, text
 from spanledger.exporter.decode.attribution import TEXT_CHARS_MAX, attribute
 from spanledger.exporter.decode.plan import Keys, Plan, plan_for
 from spanledger.exporter.decode.usage import ImpossibleCountError, counted, make_consistent, read_usage
@@ -147,7 +147,7 @@ def _claim(  # noqa: PLR0913 (what a call and work state differently)
         provider=_first(attributes, plan.provider),
         request_model=request_model,
         response_model=response_model,
-        response_id=_first(attributes, plan.response_id),
+        response_id=next((value for key in plan.response_id if (value := text(attributes[key])[:TEXT_CHARS_MAX])), ""),
         usage=usage,
         usage_source=source if usage else "missing",
         inclusivity=inclusivity,
@@ -166,9 +166,9 @@ def _claim(  # noqa: PLR0913 (what a call and work state differently)
 
 
 def _first(attributes: dict[str, bytes], keys: Keys) -> str:
-    """The first text that is not empty among some attributes that are present, cut to a name's length."""
+    """The first name that is not empty among some attributes that are present, cut to its length."""
     for key in keys:
-        if value := text(attributes[key]):
+        if value := name(attributes[key]):
             return value[:TEXT_CHARS_MAX]
     return ""
 

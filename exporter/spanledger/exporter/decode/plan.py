@@ -20,8 +20,8 @@ _NOT_METADATA: Final = frozenset(CALL_KEYS).union(*ATTRIBUTION_KEYS.values())
 Keys = tuple[str, ...]
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """For one set of keys: the keys present that answer each question, most preferred first."""
+class Plan(msgspec.Struct, frozen=True, eq=False):
+    """For one set of keys: the keys present that answer each question, most preferred first. Compared by identity."""
 
     dialect: Dialect | None
     explicit: bool
@@ -37,6 +37,8 @@ class Plan(msgspec.Struct, frozen=True):
     fields: tuple[tuple[str, Keys], ...]
     """Attribution field → keys."""
     metadata: Keys
+    attributing: Keys
+    """Every key that takes part in attribution: spans alike in these are attributed alike."""
 
 
 # Emitters times their span shapes; a hostile sender of ever new keys only makes us plan again.
@@ -53,7 +55,9 @@ def plan_for(scope_name: str, keys: frozenset[str]) -> Plan:
         return present(explicitly if explicit else preferred)
 
     none: Keys = ()
-    metadata = sorted(key for key in keys if key.startswith(a.LEDGER_PREFIX) and key not in _NOT_METADATA)
+    extra = sorted(key for key in keys if key.startswith(a.LEDGER_PREFIX) and key not in _NOT_METADATA)
+    fields = tuple((field, found) for field, names in ATTRIBUTION_KEYS.items() if (found := present(names)))
+    metadata = tuple(extra[:METADATA_KEYS_MAX])
     return Plan(
         dialect=dialect,
         explicit=explicit,
@@ -67,8 +71,9 @@ def plan_for(scope_name: str, keys: frozenset[str]) -> Plan:
         response_id=of_call(dialect.response_id if dialect else none, (a.RESPONSE_ID,)),
         service_tier=of_call(dialect.service_tier if dialect else none, ()),
         reported_cost=of_call(dialect.reported_cost if dialect else none, ()),
-        fields=tuple((field, found) for field, names in ATTRIBUTION_KEYS.items() if (found := present(names))),
-        metadata=tuple(metadata[:METADATA_KEYS_MAX]),
+        fields=fields,
+        metadata=metadata,
+        attributing=(*(key for _, found in fields for key in found), *metadata),
     )
 
 

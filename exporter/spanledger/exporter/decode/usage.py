@@ -25,11 +25,16 @@ class ImpossibleCountError(ValueError):
 def read_usage(plan: Plan, attributes: Mapping[str, bytes]) -> dict[str, int]:
     """Every unit that is stated. Raises `ImpossibleCountError`."""
     usage: dict[str, int] = {}
-    for unit, keys in plan.usage:
-        for key in keys:
-            if (number := counted(key, attributes[key])) is not None:
-                usage[unit] = number
-                break
+    key = ""
+    try:
+        for unit, keys in plan.usage:
+            for key in keys:
+                if (number := count(attributes[key])) is not None:
+                    usage[unit] = number
+                    break
+    except NotACountError as error:
+        msg = f"{key} is {error}"
+        raise ImpossibleCountError(msg) from error
     return usage
 
 

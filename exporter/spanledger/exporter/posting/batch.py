@@ -10,7 +10,7 @@ from spanledger.exporter.decode import Quarantined, decode
 from spanledger.exporter.journal import Record, RecordType, Signal
 from spanledger.exporter.rate import Rated
 from spanledger.exporter.settle import Charge, Standing, stand
-from spanledger.exporter.sift import sift
+from spanledger.exporter.sift import Handoff, sift
 from spanledger.exporter.store.blocks import QuarantineRow
 from spanledger.schemas.claim import Claim
 
@@ -26,7 +26,7 @@ class Decoded:
     """Whether the batch holds the order to end every settling window."""
 
 
-def decode_batch(batch: Iterable[tuple[object, Record]], poison: str = "") -> Decoded:
+def decode_batch(batch: Iterable[tuple[object, Record]], handoff: Handoff, poison: str = "") -> Decoded:
     """Read records back into claims. With `poison`, set every span aside for that reason instead."""
     decoded = Decoded()
     for _, record in batch:
@@ -35,7 +35,7 @@ def decode_batch(batch: Iterable[tuple[object, Record]], poison: str = "") -> De
             decoded.close = True
         if entry.type is not RecordType.REQUEST or entry.signal is not Signal.TRACES:
             continue
-        spans = sift(entry.payload).spans
+        spans = handoff.take(entry.payload) or sift(entry.payload).spans
         credential = Credential(entry.scope, entry.tenant)
         decoded.counts["accepted"] += entry.elements
         decoded.counts["not_usage"] += entry.elements - len(spans)

@@ -14,7 +14,7 @@ from spanledger.exporter.store import native
 from spanledger.schemas import LedgerEvent
 from spanledger.schemas.event import COLUMNS
 
-ROWS_PER_BLOCK: Final = 1024
+ROWS_PER_BLOCK: Final = 2048
 """Rows transposed at a time, so that their values still lie in the processor's cache when they are encoded."""
 
 _Encoder = Callable[[Sequence[Any]], bytes]

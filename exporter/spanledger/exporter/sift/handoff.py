@@ -1,0 +1,41 @@
+"""What was sifted at the door, kept for the poster of the same process: reading it back would only repeat the work.
+
+A cache and nothing more: a record that is not here is sifted from its payload, with the same result.
+"""
+
+from typing import Final
+
+import google_crc32c
+
+from spanledger.exporter.sift.sift import UsageSpan
+
+# Some 3 kB a span, so 60 MB: what arrives in a second or two. A poster that lags farther behind reads the journal.
+SPANS_MAX: Final = 20_000
+
+
+class Handoff:
+    """Sifted spans by the payload they are journaled as. Puts and takes may come from different threads."""
+
+    def __init__(self, spans_max: int = SPANS_MAX) -> None:
+        self._spans_max = spans_max
+        self._spans = 0
+        self._kept: dict[tuple[int, int], tuple[bytes, list[UsageSpan]]] = {}
+
+    def put(self, payload: bytes, spans: list[UsageSpan]) -> None:
+        """Keep what a payload holds, if there is room."""
+        key = _key(payload)
+        if self._spans + len(spans) <= self._spans_max and key not in self._kept:
+            self._spans += len(spans)
+            self._kept[key] = payload, spans
+
+    def take(self, payload: bytes) -> list[UsageSpan] | None:
+        """Hand over what a payload holds, once; None if it is not kept here."""
+        kept = self._kept.pop(_key(payload), None)
+        if kept is None:
+            return None
+        self._spans -= len(kept[1])
+        return kept[1] if kept[0] == payload else None
+
+
+def _key(payload: bytes) -> tuple[int, int]:
+    return len(payload), google_crc32c.value(payload)
