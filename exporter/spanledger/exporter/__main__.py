@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(settings: Settings) -> int:
     # The engine and grpc take a second to load: not for a wrong setting, and not for --help.
     from spanledger.exporter.pipeline import open_pipeline  # noqa: PLC0415
+    from spanledger.exporter.throughput import favour_throughput  # noqa: PLC0415
 
+    favour_throughput()
     return asyncio.run(_serve(settings, open_pipeline(settings)))
 
 

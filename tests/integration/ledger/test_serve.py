@@ -3,6 +3,8 @@
 import json
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -16,6 +18,20 @@ from support.sdk import ended_span
 
 from spanledger.ledger.access.endpoint_file import NAME
 from spanledger.schemas import attributes as a
+
+FAILING = """
+import sys, threading
+from spanledger.ledger import serving
+from spanledger.ledger.cli import main
+opened = serving.open_pipeline
+def open_and_fail(settings):
+    pipeline = opened(settings)
+    pipeline.writer.failed.set()
+    return pipeline
+serving.open_pipeline = open_and_fail
+sys.exit(main(["serve", "--store", sys.argv[1], "--grpc", "0", "--http", "0", "--api", "0"]))
+"""
+"""A serve whose journal says that it failed for good, as after an I/O error of `fdatasync`."""
 
 SPANS = [
     ended_span(
@@ -122,6 +138,21 @@ def test_a_second_holder_of_the_store_is_refused_with_the_cure(server: Serve) ->
     assert ended.returncode == 3
     assert "another process" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_journal_that_failed_ends_the_serve(tmp_path: Path) -> None:
+    """A supervisor starts it again; what was acknowledged is on the disk."""
+    ended = subprocess.run(
+        [sys.executable, "-c", FAILING, str(tmp_path / "store")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 3
+    assert "the journal in" in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "store" / NAME).exists()
 
 
 def test_a_port_that_is_taken_is_told_by_its_flag(tmp_path: Path) -> None:

@@ -34,9 +34,11 @@ def run(options: argparse.Namespace) -> int:
             raise ConfigurationError(msg)
     # --tenant is the credential's tenant, not the default for telemetry that names none.
     settings = settings_of(argparse.Namespace(**{**vars(options), "tenant": None}))
+    from spanledger.exporter.throughput import favour_throughput  # noqa: PLC0415
     from spanledger.ledger.access import open_access  # noqa: PLC0415
     from spanledger.ledger.importing.running import run_import  # noqa: PLC0415
 
+    favour_throughput()
     access = open_access(settings)
     try:
         tell(f"store: {access.place}")

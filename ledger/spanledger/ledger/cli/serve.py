@@ -22,7 +22,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal; 0 after a clean stop."""
     settings = settings_of(options)
-    from spanledger.ledger.serving import serve  # noqa: PLC0415 (after the settings: a wrong one is told at once)
+    # After the settings: a wrong one is told at once.
+    from spanledger.exporter.throughput import favour_throughput  # noqa: PLC0415
+    from spanledger.ledger.serving import serve  # noqa: PLC0415
 
+    favour_throughput()
     serve(settings, tell)
     return 0

@@ -51,8 +51,8 @@ def run_import(
     Raises `StoreUnavailableError` if journal or store take nothing; running it again is harmless.
     """
     before = accounts(access.query)
-    with _writer(access) as writer:
-        loaded = asyncio.run(load(Intake(writer), credential_of(settings, tenant), paths, read))
+    with _intake(access) as (intake, writer):
+        loaded = asyncio.run(load(intake, credential_of(settings, tenant), paths, read))
         if not writer.flush(FLUSH_SECONDS_MAX):
             msg = "the journal did not become durable; run the import again"
             raise StoreUnavailableError(msg)
@@ -63,14 +63,14 @@ def run_import(
 
 
 @contextmanager
-def _writer(access: Opened) -> Generator[JournalWriter]:
-    """The journal of whoever posts: this process's own, or a shard beside those of a running `serve`."""
+def _intake(access: Opened) -> Generator[tuple[Intake, JournalWriter]]:
+    """Into the journal of whoever posts: this process's own, or a shard beside those of a running `serve`."""
     if isinstance(access, LocalAccess):
         access.post_in_background()
-        yield access.pipeline.writer
+        yield access.pipeline.intake, access.pipeline.writer
         return
     writer = JournalWriter(Path(access.endpoint.data))
     try:
-        yield writer
+        yield Intake(writer), writer
     finally:
         writer.close()
