@@ -119,7 +119,8 @@ def measure(share: float, spans: int, rss_at: int) -> None:
         sender.join()
     flat = f", RSS at a tenth {peaks[len(peaks) // rss_at]:.0f} MB" if len(peaks) > rss_at else ""
     print(
-        f"{share:4.0%} GenAI: {cpu_us:6.2f} us CPU per received span, {count * SPANS / answered_s:9,.0f} spans/s answered,"
+        f"{share:4.0%} GenAI: {cpu_us:6.2f} us CPU per received span,"
+        f" {count * SPANS / answered_s:9,.0f} spans/s answered,"
         f" {count * SPANS:,} spans, {usage:,} of usage in the ledger, RSS {max(peaks):.0f} MB{flat}",
         flush=True,
     )
@@ -140,7 +141,7 @@ def _await_posted(server: Server, usage: int) -> None:
     expected = server.expected
     with Ledger(server.store) as ledger:
         while True:
-            charged, input_tokens, cached = (int(value or 0) for value in ledger.sql(SUMS).rows[0])  # type: ignore[call-overload]
+            charged, input_tokens, cached = (int(str(value or 0)) for value in ledger.sql(SUMS).rows[0])
             if charged >= expected:
                 break
             assert time.monotonic() < deadline, f"{charged} of {expected} charged"

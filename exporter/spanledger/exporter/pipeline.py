@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 
+from spanledger.exporter.background import BackgroundPoster
 from spanledger.exporter.intake import Intake
 from spanledger.exporter.journal import Entry, JournalWriter, RecordType, Signal
 from spanledger.exporter.poster import Poster
-from spanledger.exporter.background import BackgroundPoster
 from spanledger.exporter.settings import Settings
 from spanledger.exporter.sift import Handoff
 from spanledger.exporter.store import Store, open_store

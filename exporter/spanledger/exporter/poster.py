@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, TYPE_CHECKING
+from typing import Final
 
 from spanledger.exporter.journal import Record, Shard, shards
 from spanledger.exporter.posting.batch import decode_batch, rated
@@ -21,7 +21,6 @@ from spanledger.exporter.store import Store
 from spanledger.exporter.store.blocks import PostingRow
 from spanledger.schemas import StoreError, StoreUnavailableError
 from spanledger.schemas.event import LedgerEvent
-
 
 # An insert costs some 5 ms whatever it holds, so postings are large. A usage span is some 500 bytes of payload and
 # takes 6 kB on its way through: 10 000 of them, 60 MB.

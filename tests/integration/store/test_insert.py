@@ -81,10 +81,11 @@ def test_every_column_of_an_event_comes_back(any_store: Store) -> None:
 
 def test_a_large_insert_is_one_part(any_store: Store) -> None:
     """Several blocks of one insert are stored together, whole or not at all."""
-    events = [event(number, tenant=f"tenant-{number % 300}") for number in range(3 * ROWS_PER_BLOCK + 1)]
+    assert ROWS_PER_BLOCK < 2500
+    events = [event(number, tenant=f"tenant-{number % 300}") for number in range(5000)]
     any_store.insert("ledger_events", *events_block(events))
     assert any_store.query("SELECT count(), uniqExact(tenant), sum(input_tokens) FROM ledger_events") == [
-        (3073, 300, 307_300),
+        (5000, 300, 500_000),
     ]
     parts = "SELECT count() FROM system.parts WHERE database = currentDatabase() AND active AND table = 'ledger_events'"
     assert any_store.query(parts) == [(1,)]

@@ -110,7 +110,7 @@ def _work(span: UsageSpan, plan: Plan, credential: Credential) -> Claim:
     )
 
 
-def _claim(  # noqa: PLR0913 (what a call and work state differently)
+def _claim(
     span: UsageSpan,
     plan: Plan,
     credential: Credential,

@@ -14,7 +14,6 @@ from spanledger.schemas.attributes import USAGE_TOTAL_TOKENS
 from spanledger.schemas.claim import Inclusivity
 from spanledger.schemas.dialects import Dialect
 
-
 _WHOLES: Final = frozenset({u.INPUT_TOKENS, u.OUTPUT_TOKENS})
 
 

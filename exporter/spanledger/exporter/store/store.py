@@ -34,6 +34,8 @@ SETTINGS: Final = {
     "optimize_on_insert": 0,
     # Rows with one event_id differ in ingest_time at most, so an index that finds one version finds them all.
     "use_skip_indexes_if_final_exact_mode": 0,
+    # A day without events has no sums: its partition is replaced by nothing.
+    "allow_replace_partition_from_empty_source": 1,
     "max_execution_time": STATEMENT_SECONDS_MAX,
 }
 """What every statement of ours runs with; one the engine does not have is left out."""

@@ -2,7 +2,8 @@
 -- An id's first 8 bytes are big-endian nanoseconds, so ids sort by time and name their own month. The month is a
 -- function of the key: rows with one id always meet in one partition, which is what FINAL needs to be exact.
 -- Inserts and merges reach the disk before they count, and merged parts stay a minute longer, until the renames of
--- the new ones have too. Merging twenty parts at a time instead of five halves what the large tables cost in all.
+-- the new ones have too. Merging twenty parts at a time instead of five halves what the large tables cost in all;
+-- merging the payloads of claims as a column of their own halves the memory that takes.
 
 CREATE TABLE IF NOT EXISTS ledger_events (
     event_id FixedString(16),
@@ -64,6 +65,8 @@ CREATE TABLE IF NOT EXISTS ledger_events (
     flags Array(LowCardinality(String)),
     metadata Map(LowCardinality(String), String),
     INDEX booked_time_range booked_time TYPE minmax GRANULARITY 1,
+    INDEX kind_set kind TYPE set(8) GRANULARITY 1,
+    INDEX cost_state_set cost_state TYPE set(4) GRANULARITY 1,
     INDEX charge_id_bloom charge_id TYPE bloom_filter GRANULARITY 1,
     INDEX trace_id_bloom trace_id TYPE bloom_filter GRANULARITY 1,
     INDEX response_id_bloom response_id TYPE bloom_filter GRANULARITY 1,
@@ -101,7 +104,8 @@ PARTITION BY toYYYYMM(fromUnixTimestamp64Nano(reinterpretAsInt64(reverse(substri
 ORDER BY (tenant, claim_id)
 SETTINGS
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
-    non_replicated_deduplication_window = 0, merge_selector_base = 20;
+    non_replicated_deduplication_window = 0, merge_selector_base = 20,
+    vertical_merge_algorithm_min_columns_to_activate = 1;
 
 -- One row per posted stretch of a journal: the terms of the accounting invariant. Posting a stretch again replaces it.
 CREATE TABLE IF NOT EXISTS ledger_postings (

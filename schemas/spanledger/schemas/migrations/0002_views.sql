@@ -3,75 +3,19 @@
 -- Events that stand: every kind but reversals, without those a reversal took back.
 CREATE OR REPLACE VIEW open_events AS
 SELECT
-    lower(hex(e.event_id)) AS event_id,
-    lower(hex(e.charge_id)) AS charge_id,
-    e.kind AS kind,
-    lower(hex(e.reverses)) AS reverses,
-    e.event_time AS event_time,
-    e.booked_time AS booked_time,
-    e.ingest_time AS ingest_time,
-    e.tenant AS tenant,
-    e.environment AS environment,
-    e.service_name AS service_name,
-    e.user_id AS user_id,
-    e.session_id AS session_id,
-    e.organization_id AS organization_id,
-    e.feature AS feature,
-    e.team AS team,
-    e.project AS project,
-    e.cost_center AS cost_center,
-    e.agent AS agent,
-    e.agent_path AS agent_path,
-    e.workflow_id AS workflow_id,
-    e.conversation_id AS conversation_id,
-    e.tools AS tools,
-    e.provider AS provider,
-    e.model AS model,
-    e.request_model AS request_model,
-    e.response_model AS response_model,
-    e.operation AS operation,
-    e.region AS region,
-    e.service_tier AS service_tier,
-    e.requests AS requests,
-    e.input_tokens AS input_tokens,
-    e.cache_read_tokens AS cache_read_tokens,
-    e.cache_write_tokens AS cache_write_tokens,
-    e.output_tokens AS output_tokens,
-    e.reasoning_tokens AS reasoning_tokens,
-    e.`lines.unit` AS `lines.unit`,
-    e.`lines.quantity` AS `lines.quantity`,
-    e.`lines.unit_price` AS `lines.unit_price`,
-    e.`lines.amount` AS `lines.amount`,
-    e.cost AS cost,
-    e.currency AS currency,
-    e.cost_state AS cost_state,
-    e.reported_cost AS reported_cost,
-    e.price_book AS price_book,
-    e.usage_source AS usage_source,
-    e.quality AS quality,
-    e.dialect AS dialect,
-    e.scope AS scope,
-    e.status AS status,
-    e.error_type AS error_type,
-    e.attempt AS attempt,
-    e.duration_ms AS duration_ms,
-    e.trace_id AS trace_id,
-    e.span_id AS span_id,
-    e.parent_span_id AS parent_span_id,
-    e.response_id AS response_id,
-    e.flags AS flags,
-    e.metadata AS metadata
+    e.* REPLACE (lower(hex(e.event_id)) AS event_id, lower(hex(e.charge_id)) AS charge_id)
+    EXCEPT (reverses)
 FROM ledger_events AS e FINAL
 WHERE e.kind != 'reversal'
     AND e.event_id NOT IN (SELECT r.reverses FROM ledger_events AS r WHERE r.kind = 'reversal');
 
 -- One row per open charge.
 CREATE OR REPLACE VIEW charges AS
-SELECT * EXCEPT (kind, reverses) FROM open_events WHERE kind = 'charge';
+SELECT * EXCEPT (kind) FROM open_events WHERE kind = 'charge';
 
 -- Tries that state no usage.
 CREATE OR REPLACE VIEW attempts AS
-SELECT * EXCEPT (kind, reverses) FROM open_events WHERE kind = 'attempt';
+SELECT * EXCEPT (kind) FROM open_events WHERE kind = 'attempt';
 
 -- One row per priced line of an open charge.
 CREATE OR REPLACE VIEW charge_lines AS
@@ -87,11 +31,16 @@ ARRAY JOIN
     `lines.unit_price` AS unit_price,
     `lines.amount` AS amount;
 
--- Open charges that no price book could price and no later adjustment has.
+-- Open charges that no price book could price and no later adjustment has. FINAL reads only the keys listed first.
 CREATE OR REPLACE VIEW unpriced AS
-SELECT * FROM charges
-WHERE cost_state = 'unpriced'
-    AND charge_id NOT IN (SELECT charge_id FROM open_events WHERE kind = 'adjustment' AND cost IS NOT NULL);
+SELECT
+    e.* REPLACE (lower(hex(e.event_id)) AS event_id, lower(hex(e.charge_id)) AS charge_id)
+    EXCEPT (kind, reverses)
+FROM ledger_events AS e FINAL
+WHERE (e.tenant, e.event_id) IN (SELECT u.tenant, u.event_id FROM ledger_events AS u WHERE u.cost_state = 'unpriced')
+    AND e.kind = 'charge'
+    AND e.event_id NOT IN (SELECT r.reverses FROM ledger_events AS r WHERE r.kind = 'reversal')
+    AND e.charge_id NOT IN (SELECT a.charge_id FROM ledger_events AS a WHERE a.kind = 'adjustment' AND a.cost IS NOT NULL);
 
 -- What each usage span said, and the charge and rule it settled into. Fields the claim left out show their default.
 CREATE OR REPLACE VIEW claims AS
