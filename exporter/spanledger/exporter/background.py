@@ -7,6 +7,7 @@ from logging import getLogger
 from typing import Final
 
 from spanledger.exporter.poster import Poster
+from spanledger.exporter.throughput import collect_cycles
 from spanledger.schemas import SpanledgerError
 
 _log = getLogger(__name__)
@@ -62,6 +63,7 @@ class BackgroundPoster:
                 self._poster.post_waiting()
                 if time.monotonic() - refreshed > ROLLUP_SECONDS:
                     self._poster.refresh_rollup()
+                    collect_cycles()
                     refreshed = time.monotonic()
             except Exception as error:  # noqa: BLE001 (the thread outlives every failure; the journal keeps the data)
                 self._report(error)

@@ -107,9 +107,13 @@ def test_two_equal_inserts_are_both_stored(any_store: Store) -> None:
 
 
 def test_times_from_1970_to_2262_are_stored(any_store: Store) -> None:
-    """The first and the last nanosecond are months like any other."""
-    any_store.insert("ledger_events", *events_block([event(1, time_ns=0), event(2, time_ns=LAST_NS)]))
-    assert any_store.query("SELECT toYear(event_time) FROM ledger_events ORDER BY event_time") == [(1970,), (2262,)]
+    """The first and the last nanosecond are kept exactly, in the partitions of the oldest and the newest month."""
+    any_store.insert(
+        "ledger_events",
+        *events_block([event(1, time_ns=0), event(2, time_ns=LAST_NS), event(3), event(4, time_ns=2**50)]),
+    )
+    stored = "SELECT toUnixTimestamp64Nano(event_time), _partition_id FROM ledger_events ORDER BY event_time"
+    assert any_store.query(stored) == [(0, "202001"), (2**50, "202001"), (NOON_NS, "202604"), (LAST_NS, "205001")]
 
 
 def test_claims_come_back(any_store: Store) -> None:

@@ -5,7 +5,7 @@ drop a batch without any mark by substring search, then parse only the spans tha
 payload gives the same spans, so a journal record is read back by the very same function.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -15,7 +15,6 @@ from spanledger.exporter.failures import Permanent, TooLarge
 from spanledger.exporter.sift.bounds import bounded
 from spanledger.exporter.sift.wire import (
     KEY_VALUE,
-    KEY_VALUES,
     REQUEST,
     RESOURCE,
     RESOURCE_SPANS,
@@ -168,26 +167,10 @@ def _usage_span(raw: bytes, resource: Resource) -> UsageSpan:
     if parent_span_id and len(parent_span_id) != _SPAN_ID_BYTES:
         msg = "a span's parent_span_id is neither empty nor 8 bytes"
         raise ValueError(msg)
-    attributes = span.attributes
-    kept = {key: attributes[key] for key in attributes if key in ALLOWED_KEYS or key.startswith(ALLOWED_PREFIXES)}
-    conflicting = _conflicting(raw) if span.ByteSize() < len(raw) else ()
-    status_code = span.status.code
-    reduced_span = SPAN(
-        trace_id=trace_id,
-        span_id=span_id,
-        parent_span_id=parent_span_id,
-        name=span.name,
-        kind=span.kind,
-        start_time_unix_nano=span.start_time_unix_nano,
-        end_time_unix_nano=span.end_time_unix_nano,
-        attributes=kept,
-        dropped_attributes_count=span.dropped_attributes_count,
-    )
-    if status_code:
-        reduced_span.status.code = status_code
-    reduced = reduced_span.SerializeToString()
-    if conflicting:
-        reduced += _stated_twice(raw, conflicting)
+    stated, pairs, conflicting = _kept(span.attributes[:])
+    span.DiscardUnknownFields()
+    del span.attributes[:]
+    span.attributes.extend(pairs)
     return UsageSpan(
         resource,
         trace_id,
@@ -197,29 +180,46 @@ def _usage_span(raw: bytes, resource: Resource) -> UsageSpan:
         span.kind,
         span.start_time_unix_nano,
         span.end_time_unix_nano,
-        status_code,
+        span.status.code,
         span.dropped_attributes_count,
         conflicting,
-        kept,
-        reduced,
+        stated,
+        span.SerializeToString(),
     )
 
 
-def _conflicting(raw: bytes) -> tuple[str, ...]:
-    """Allow-listed keys that a span states more than once with different values (OTLP forbids it to senders)."""
-    values: dict[str, set[bytes]] = {}
-    for pair in map(KEY_VALUE.FromString, KEY_VALUES.FromString(raw).span):
-        key = pair.key.decode()
-        if key in ALLOWED_KEYS:
-            values.setdefault(key, set()).add(pair.value)
-    return tuple(sorted(key for key, stated in values.items() if len(stated) > 1))
+def _kept(pairs: Sequence[bytes]) -> tuple[dict[str, bytes], list[bytes], tuple[str, ...]]:
+    """Of raw KeyValues the allow-listed: values by key, the pairs themselves, and keys with different values.
+
+    OTLP forbids a sender to state a key twice; equal values fold, different ones are all kept (the last is read).
+    """
+    values: dict[str, bytes] = {}
+    kept: list[bytes] = []
+    conflicting: tuple[str, ...] = ()
+    for pair in pairs:
+        # KeyValue as every encoder writes it: tag 1, a length below 128, the key, tag 2, a length, the value.
+        end = pair[1] + 2 if len(pair) > 1 and pair[0] == 0x0A and pair[1] < 0x80 else 0
+        key = _allowed(pair[2:end]) if end else _allowed(KEY_VALUE.FromString(pair).key)
+        if key is None:
+            continue
+        size = len(pair) - end - 2
+        plain = end and 0 <= size < 0x80 and pair[end] == 0x12 and pair[end + 1] == size
+        value = pair[end + 2 :] if plain else KEY_VALUE.FromString(pair).value
+        if key in values:
+            if values[key] == value:
+                continue
+            conflicting = tuple(sorted({*conflicting, key}))
+        values[key] = value
+        kept.append(pair)
+    return values, kept, conflicting
 
 
-def _stated_twice(raw: bytes, keys: tuple[str, ...]) -> bytes:
-    """The raw pairs of some keys, to be appended to a span: protobuf concatenation adds repeated fields."""
-    pairs = KEY_VALUES()
-    pairs.span.extend(kv for kv in KEY_VALUES.FromString(raw).span if KEY_VALUE.FromString(kv).key.decode() in keys)
-    return pairs.SerializeToString()
+# Keys are few; a hostile sender of ever new ones only makes us look again.
+@lru_cache(maxsize=16_384)
+def _allowed(key: bytes) -> str | None:
+    """A key that may be kept, or None. Raises `UnicodeDecodeError`."""
+    name = key.decode()
+    return name if name in ALLOWED_KEYS or name.startswith(ALLOWED_PREFIXES) else None
 
 
 @lru_cache(maxsize=4_096)

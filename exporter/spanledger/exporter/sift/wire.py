@@ -1,8 +1,8 @@
 """Wire-compatible views of OTLP messages that stop where we do not look. Pure: bytes in, bytes out.
 
 Protobuf encodes a nested message and a `bytes` field alike, so declaring `spans` as `repeated bytes` lets the
-C parser frame a request without reading one span; a `map<string, bytes>` is encoded like repeated KeyValue, so
-declaring `attributes` as one gives a dictionary of raw AnyValues at the parser's speed (the last of equal keys).
+C parser frame a request without reading one span, and declaring a span's `attributes` so hands back raw KeyValues;
+a `map<string, bytes>` is encoded like repeated KeyValue, which gives a resource's as a dictionary of raw AnyValues.
 Field numbers: opentelemetry-proto `trace/v1/trace.proto`, `resource/v1`, `common/v1`.
 """
 
@@ -14,7 +14,6 @@ from google.protobuf.message import DecodeError as WireError
 
 __all__ = [
     "KEY_VALUE",
-    "KEY_VALUES",
     "REQUEST",
     "RESOURCE",
     "RESOURCE_SPANS",
@@ -37,7 +36,6 @@ _KINDS: Final = {
 
 # Message → field → (number, type): `*` is repeated, `map` is string → bytes, a capitalised type is a message.
 _SHAPES: Final = {
-    "KeyValues": {"resource": (1, "bytes*"), "span": (9, "bytes*")},
     "KeyValue": {"key": (1, "bytes"), "value": (2, "bytes")},
     "Resource": {"attributes": (1, "map")},
     "Scope": {"name": (1, "string"), "version": (2, "string")},
@@ -50,7 +48,7 @@ _SHAPES: Final = {
         "kind": (6, "int32"),
         "start_time_unix_nano": (7, "fixed64"),
         "end_time_unix_nano": (8, "fixed64"),
-        "attributes": (9, "map"),
+        "attributes": (9, "bytes*"),
         "dropped_attributes_count": (10, "uint32"),
         "status": (15, "Status"),
     },
@@ -65,6 +63,7 @@ class Repeated(Protocol):
 
     def __iter__(self) -> Iterator[bytes]: ...
     def __len__(self) -> int: ...
+    def __getitem__(self, key: slice, /) -> list[bytes]: ...
     def __delitem__(self, key: slice, /) -> None: ...
     def append(self, value: bytes, /) -> None: ...
     def extend(self, values: Iterable[bytes], /) -> None: ...
@@ -74,19 +73,12 @@ class View(Protocol):
     """What every message offers."""
 
     def SerializeToString(self) -> bytes: ...  # noqa: N802 (protobuf's name)
-    def ByteSize(self) -> int: ...  # noqa: N802
+    def DiscardUnknownFields(self) -> None: ...  # noqa: N802
 
 
 class KeyValueView(View, Protocol):
     key: bytes
     value: bytes
-
-
-class KeyValuesView(View, Protocol):
-    """A resource or span of which only the attributes are seen, each one raw and none folded."""
-
-    resource: Repeated
-    span: Repeated
 
 
 class ResourceView(View, Protocol):
@@ -103,7 +95,7 @@ class StatusView(View, Protocol):
 
 
 class SpanView(View, Protocol):
-    """A span whose attribute values are raw AnyValue messages; events and links are unknown fields."""
+    """A span whose attributes are raw KeyValue messages; events and links are unknown fields."""
 
     trace_id: bytes
     span_id: bytes
@@ -112,7 +104,7 @@ class SpanView(View, Protocol):
     kind: int
     start_time_unix_nano: int
     end_time_unix_nano: int
-    attributes: MutableMapping[str, bytes]
+    attributes: Repeated
     dropped_attributes_count: int
     status: StatusView
 
@@ -168,7 +160,6 @@ def _shape(name: str) -> object:
     return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"spanledger.wire.{name}"))
 
 
-KEY_VALUES: Final = cast("Shape[KeyValuesView]", _shape("KeyValues"))
 KEY_VALUE: Final = cast("Shape[KeyValueView]", _shape("KeyValue"))
 RESOURCE: Final = cast("Shape[ResourceView]", _shape("Resource"))
 SCOPE: Final = cast("Shape[ScopeView]", _shape("Scope"))

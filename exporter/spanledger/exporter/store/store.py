@@ -21,8 +21,8 @@ from spanledger.exporter.store.server import STATEMENT_SECONDS_MAX, ServerEngine
 from spanledger.exporter.store.statements import one_reading_statement
 from spanledger.schemas import StoreUnavailableError
 
-# Every month from 1970 to 2262 is a partition: a hostile spread of times makes an insert slow, never impossible.
-_PARTITIONS_PER_INSERT_MAX: Final = 4000
+# The large tables have a partition for each month from 2020 to 2050, and a hostile insert may touch them all.
+_PARTITIONS_PER_INSERT_MAX: Final = 400
 
 SETTINGS: Final = {
     # An insert is stored when it returns, and never dropped as a repetition of another (RELIABILITY F6).
