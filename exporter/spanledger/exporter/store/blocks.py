@@ -3,7 +3,7 @@
 The event's columns come from the record's own declarations; the other tables' stand beside their row types here.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -15,7 +15,9 @@ from spanledger.schemas import LedgerEvent
 from spanledger.schemas.event import COLUMNS
 
 ROWS_PER_BLOCK: Final = 2048
-"""Rows transposed at a time, so that their values still lie in the processor's cache when they are encoded."""
+"""Few enough for the processor's cache, enough for the engine, to which every column of a block is a piece of work."""
+_EVENTS_TRANSPOSED: Final = 128
+"""Events that are tuples at one time: so few that the garbage collector is not called over them (measured)."""
 
 _Encoder = Callable[[Sequence[Any]], bytes]
 
@@ -123,29 +125,38 @@ def marks_block(rows: Sequence[MarkRow]) -> Block:
 class _Table:
     """A table's columns, each with its type and encoder."""
 
-    def __init__(self, types: Mapping[str, str], **encoders: _Encoder) -> None:
+    def __init__(self, types: Mapping[str, str], *, transposed: int = ROWS_PER_BLOCK, **encoders: _Encoder) -> None:
         self._columns = [(name, type_, encoders.get(name) or _ENCODERS[type_]) for name, type_ in types.items()]
         self._names = list(types)
+        self._transposed = transposed
 
     def encode(self, rows: Iterable[Sequence[object]]) -> Block:
         """All rows, as one block after the other."""
         rest = iter(rows)
         blocks: list[bytes] = []
-        while part := list(islice(rest, ROWS_PER_BLOCK)):
-            values = zip(*part, strict=True)
-            columns = [
-                native.Column(name, type_, encode(column))
-                for (name, type_, encode), column in zip(self._columns, values, strict=True)
+        while columns := self._next_columns(rest):
+            encoded = [
+                native.Column(name, type_, encode(values))
+                for (name, type_, encode), values in zip(self._columns, columns, strict=True)
             ]
-            blocks.append(native.block(columns, len(part)))
+            blocks.append(native.block(encoded, len(columns[0])))
         return self._names, b"".join(blocks)
+
+    def _next_columns(self, rest: Iterator[Sequence[object]]) -> list[list[object]]:
+        """The next rows' values, column by column; empty at the end."""
+        columns: list[list[object]] = [[] for _ in self._columns]
+        for _ in range(ROWS_PER_BLOCK // self._transposed):
+            some = zip(*islice(rest, self._transposed), strict=True)
+            for column, values in zip(columns, some, strict=False):
+                column.extend(values)
+        return columns if columns[0] else []
 
 
 _WORD: Final = "LowCardinality(String)"
 _TIME: Final = "DateTime64(9, 'UTC')"
 _ID: Final = "FixedString(16)"
 
-_EVENTS: Final = _Table({name: column.type for name, column in COLUMNS.items()})
+_EVENTS: Final = _Table({name: column.type for name, column in COLUMNS.items()}, transposed=_EVENTS_TRANSPOSED)
 _CLAIMS: Final = _Table(
     {
         "tenant": _WORD,

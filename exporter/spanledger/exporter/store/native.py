@@ -109,7 +109,7 @@ def nullable_int64s(values: Sequence[int | None]) -> bytes:
         return bytes(len(values)) + _packed(values)
     except struct.error:
         nulls, numbers = _split_nulls(values)
-        return nulls + array("q", numbers).tobytes()
+        return nulls + int64s(numbers)
 
 
 def decimals(values: Sequence[int | None]) -> bytes:
@@ -121,6 +121,9 @@ def decimals(values: Sequence[int | None]) -> bytes:
         return bytes(len(values)) + _widened(_packed(values))
     except struct.error:
         nulls, numbers = _split_nulls(values)
+    try:
+        return nulls + _widened(_packed(numbers))
+    except struct.error:
         return nulls + b"".join([number.to_bytes(16, "little", signed=True) for number in numbers])
 
 
