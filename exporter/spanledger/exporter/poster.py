@@ -17,9 +17,8 @@ from spanledger.exporter.posting.seen import Seen, charge_seen_key, trace_seen_k
 from spanledger.exporter.posting.tables import LedgerTables
 from spanledger.exporter.settle import Rule, Settlement, Settler, Standing
 from spanledger.exporter.sift import Handoff
-from spanledger.exporter.store import Store
+from spanledger.exporter.store import RefusedRowsError, Store
 from spanledger.exporter.store.blocks import PostingRow
-from spanledger.schemas import StoreError, StoreUnavailableError
 from spanledger.schemas.event import LedgerEvent
 
 # An insert costs some 5 ms whatever it holds, so postings are large. A usage span is some 500 bytes of payload and
@@ -73,15 +72,18 @@ class Poster:
         """Post a batch; if the store refuses its data, halve it until the record at fault stands alone."""
         try:
             return self._post(batch)
-        except StoreUnavailableError:
-            self._forget()
-            raise
-        except StoreError as error:
+        except RefusedRowsError as error:
             self._forget()
             if len(batch) == 1:
                 return self._post(batch, poison=f"the store refused it: {error}")
             half = len(batch) // 2
-            return self._post_or_bisect(batch[:half]) + self._post_or_bisect(batch[half:])
+            counts = self._post_or_bisect(batch[:half])
+            counts.update(self._post_or_bisect(batch[half:]))
+            return counts
+        except BaseException:
+            # Settlement is ahead of the store now, whatever it was.
+            self._forget()
+            raise
 
     def _post(self, batch: Batch, *, poison: str = "") -> Counter[str]:
         decoded = decode_batch(batch, self._handoff, poison)

@@ -76,6 +76,7 @@ class LedgerTables:
         """Work over an open, migrated store."""
         self._store = store
         self._rollup = Rollup(store)
+        self._rollup.recover()
 
     def seen(self) -> Seen:
         """The filter over every trace and charge that the store holds. Reads 16 bytes a claim."""
