@@ -5,8 +5,10 @@ drop a batch without any mark by substring search, then parse only the spans tha
 payload gives the same spans, so a journal record is read back by the very same function.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import compress
 from typing import Final
 
 import msgspec
@@ -31,6 +33,10 @@ RESOURCES_MAX: Final = 10_000
 SPANS_MAX: Final = 100_000
 ATTRIBUTES_MAX: Final = 1_024
 REASONS_MAX: Final = 5
+
+# Pairs are short and few; when a fleet's ids have filled the table it starts anew. At most 10 MB.
+_REMEMBERED_MAX: Final = 16_384
+_REMEMBERED_BYTES_MAX: Final = 128
 
 _SPAN_TAG: Final = b"\x12"
 _ATTRIBUTE_TAG: Final = b"\x4a"
@@ -188,30 +194,45 @@ def _usage_span(raw: bytes, resource: Resource) -> UsageSpan:
     )
 
 
+class _Pairs(dict[bytes, "tuple[str, bytes] | None"]):
+    """Raw KeyValue → its key and raw value, or None if it may not be kept. What was read before is not read again.
+
+    An emitter states the same models, limits and names over and over; long values are prompts, and not remembered.
+    """
+
+    def __missing__(self, pair: bytes) -> tuple[str, bytes] | None:
+        """Read a pair. Raises `WireError` or `UnicodeDecodeError`."""
+        # KeyValue as every encoder writes it: tag 1, a length below 128, the key, tag 2, a length, the value.
+        end = pair[1] + 2 if len(pair) > 1 and pair[0] == 0x0A and pair[1] < 0x80 else 0
+        key = _allowed(pair[2:end]) if end else _allowed(KEY_VALUE.FromString(pair).key)
+        stated = None
+        if key is not None:
+            size = len(pair) - end - 2
+            plain = end and 0 <= size < 0x80 and pair[end] == 0x12 and pair[end + 1] == size
+            stated = key, pair[end + 2 :] if plain else KEY_VALUE.FromString(pair).value
+        if len(pair) <= _REMEMBERED_BYTES_MAX:
+            if len(self) >= _REMEMBERED_MAX:
+                self.clear()
+            self[pair] = stated
+        return stated
+
+
+_read = _Pairs().__getitem__
+
+
 def _kept(pairs: Sequence[bytes]) -> tuple[dict[str, bytes], list[bytes], tuple[str, ...]]:
     """Of raw KeyValues the allow-listed: values by key, the pairs themselves, and keys with different values.
 
     OTLP forbids a sender to state a key twice; equal values fold, different ones are all kept (the last is read).
     """
-    values: dict[str, bytes] = {}
-    kept: list[bytes] = []
-    conflicting: tuple[str, ...] = ()
-    for pair in pairs:
-        # KeyValue as every encoder writes it: tag 1, a length below 128, the key, tag 2, a length, the value.
-        end = pair[1] + 2 if len(pair) > 1 and pair[0] == 0x0A and pair[1] < 0x80 else 0
-        key = _allowed(pair[2:end]) if end else _allowed(KEY_VALUE.FromString(pair).key)
-        if key is None:
-            continue
-        size = len(pair) - end - 2
-        plain = end and 0 <= size < 0x80 and pair[end] == 0x12 and pair[end + 1] == size
-        value = pair[end + 2 :] if plain else KEY_VALUE.FromString(pair).value
-        if key in values:
-            if values[key] == value:
-                continue
-            conflicting = tuple(sorted({*conflicting, key}))
-        values[key] = value
-        kept.append(pair)
-    return values, kept, conflicting
+    read = list(map(_read, pairs))
+    values = dict(filter(None, read))
+    kept = list(compress(pairs, read))
+    if len(kept) == len(values):
+        return values, kept, ()
+    stated = dict.fromkeys(stated for stated in read if stated)
+    conflicting = sorted(key for key, times in Counter(key for key, _ in stated).items() if times > 1)
+    return values, list({stated: pair for pair, stated in zip(pairs, read, strict=True) if stated}.values()), tuple(conflicting)
 
 
 # Keys are few; a hostile sender of ever new ones only makes us look again.
