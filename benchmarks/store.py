@@ -21,7 +21,7 @@ import msgspec
 
 from spanledger.exporter.store import Store, migrate, open_store
 from spanledger.exporter.store.blocks import Block, ClaimRow, claims_block, events_block
-from spanledger.schemas import Attribution, Claim, LedgerEvent
+from spanledger.schemas import Attribution, Call, Claim, LedgerEvent
 from spanledger.schemas.claim import seal
 from spanledger.schemas.event import NO_EVENT
 
@@ -219,13 +219,15 @@ def claim_of(event: LedgerEvent) -> ClaimRow:
         span_id=event.span_id,
         start_ns=event.event_time - event.duration_ms * 10**6,
         end_ns=event.event_time,
-        role="inference",
-        dialect="genai",
-        emitter="opentelemetry.instrumentation.openai_v2",
-        operation="chat",
-        provider="openai",
-        request_model=event.model,
-        response_model=event.model,
+        call=Call(
+            role="inference",
+            dialect="semconv",
+            emitter="opentelemetry.instrumentation.openai_v2",
+            operation="chat",
+            provider="openai",
+            request_model=event.model,
+            response_model=event.model,
+        ),
         response_id=event.response_id,
         usage={"input_tokens": event.input_tokens or 0, "output_tokens": event.output_tokens or 0},
         usage_source="provider",

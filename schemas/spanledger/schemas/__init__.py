@@ -1,6 +1,6 @@
 """The contract of spanledger: names, records, tables and public errors. It depends on nothing of ours."""
 
-from spanledger.schemas.claim import Attribution, Claim
+from spanledger.schemas.claim import Attribution, Call, Claim
 from spanledger.schemas.errors import (
     ConfigurationError,
     NewerSchemaError,
@@ -13,6 +13,7 @@ from spanledger.schemas.event import LedgerEvent
 
 __all__ = [
     "Attribution",
+    "Call",
     "Claim",
     "ConfigurationError",
     "LedgerEvent",

@@ -36,7 +36,6 @@ CALL_KEYS: Final = (
     a.LEDGER_OPERATION,
     a.LEDGER_SERVICE,
     a.LEDGER_STATUS,
-    a.USAGE_TOTAL_TOKENS,
 )
 
 ALLOWED_KEYS: Final = frozenset(
@@ -45,4 +44,20 @@ ALLOWED_KEYS: Final = frozenset(
 ALLOWED_PREFIXES: Final = (a.LEDGER_PREFIX,)
 """Whatever an application attributes under `ledger.…` is kept as metadata."""
 
-MARKS: Final = (a.GEN_AI_PREFIX.encode(), a.LEDGER_UNITS.encode())
+TEXT_PATHS: Final = {
+    text: tuple(sorted(key.removeprefix(f"{text}.") for key in ALLOWED_KEYS if key.startswith(f"{text}.")))
+    for dialect in DIALECTS
+    for text in dialect.texts
+}
+"""Attribute whose value is JSON text → the paths read of it; the sift replaces it by one attribute a path."""
+
+
+def _marks() -> tuple[bytes, ...]:
+    """The fewest byte strings of which every dialect's marks contain one. Each costs a search of every batch."""
+    found = {a.GEN_AI_PREFIX, a.LEDGER_UNITS}
+    for dialect in DIALECTS:
+        found |= {*dialect.marks, *dialect.mark_prefixes}
+    return tuple(mark.encode() for mark in sorted(found) if not any(other != mark and other in mark for other in found))
+
+
+MARKS: Final = _marks()

@@ -37,6 +37,21 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     metadata: dict[str, str] = {}
 
 
+class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What is alike in every call of one kind: what was asked of whom, and who told of it. Shared between claims."""
+
+    role: Role
+    dialect: str
+    emitter: str = ""
+    """The instrumentation scope's name."""
+    operation: str = ""
+    provider: str = ""
+    request_model: str = ""
+    response_model: str = ""
+    region: str = ""
+    service_tier: str = ""
+
+
 class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one usage span (or agent log record) states about one call. Several may describe the same call.
 
@@ -50,17 +65,12 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     trace_id: str
     """32 lowercase hex digits; empty on a log record without one."""
     span_id: str
+    """16 lowercase hex digits; of a log record the digest of its allow-listed content, 32 digits."""
     parent_span_id: str = ""
     start_ns: int
     end_ns: int
-    role: Role
-    dialect: str
-    emitter: str = ""
-    """The instrumentation scope's name."""
-    operation: str = ""
-    provider: str = ""
-    request_model: str = ""
-    response_model: str = ""
+    call: Call
+    attribution: Attribution
     response_id: str = ""
     usage: dict[str, int] = {}
     usage_source: UsageSource
@@ -69,12 +79,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     reported_cost: str = ""
     """A decimal string in `reported_currency`, as the sender stated it; empty when it did not."""
     reported_currency: str = ""
-    region: str = ""
-    service_tier: str = ""
     status: Status = "ok"
     error_type: str = ""
     attempt: int = 0
-    attribution: Attribution
     flags: tuple[str, ...] = ()
     """What a reader should know: `clock_skew`, `duration_clamped`, `tenant_conflict`, `inconsistent`, …"""
 

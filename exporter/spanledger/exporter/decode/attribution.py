@@ -2,19 +2,16 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
 
 import msgspec
 
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode.anyvalue import text
+from spanledger.exporter.decode.call import TEXT_CHARS_MAX
 from spanledger.exporter.decode.plan import Plan, plan_for
 from spanledger.exporter.sift import Resource
 from spanledger.schemas.attributes import LEDGER_PREFIX
 from spanledger.schemas.claim import Attribution
-
-# A dimension is a name, not a document; one that is longer is cut.
-TEXT_CHARS_MAX: Final = 1_024
 
 
 def attribute(
@@ -33,7 +30,7 @@ def attribute(
 def _attribution(
     resource: Resource, plan: Plan, raw: tuple[bytes, ...], scope: str, default: str
 ) -> tuple[Attribution, bool]:
-    above, metadata = _stated(resource.attributes, plan_for(resource.scope_name, frozenset(resource.attributes)))
+    above, metadata = _stated(resource.attributes, plan_for("traces", resource.scope_name, frozenset(resource.attributes)))
     own, own_metadata = _stated(dict(zip(plan.attributing, raw, strict=True)), plan)
     fields, metadata = {**above, **own}, {**metadata, **own_metadata}
     claimed = fields.get("tenant") or default

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from spanledger.exporter.credential import Credential
-from spanledger.exporter.decode.anyvalue import name, text
-from spanledger.exporter.decode.attribution import TEXT_CHARS_MAX, attribute
-from spanledger.exporter.decode.plan import Keys, Plan, plan_for
+from spanledger.exporter.decode.anyvalue import text
+from spanledger.exporter.decode.attribution import attribute
+from spanledger.exporter.decode.call import TEXT_CHARS_MAX, Reading, reading_of
+from spanledger.exporter.decode.plan import Plan, plan_for
 from spanledger.exporter.decode.usage import ImpossibleCountError, counted, make_consistent, read_usage
 from spanledger.exporter.sift import UsageSpan
 from spanledger.schemas import attributes as a
-from spanledger.schemas.claim import Claim, Inclusivity, Role, Status, UsageSource
-from spanledger.schemas.dialects import Dialect
+from spanledger.schemas.claim import Call, Claim, Inclusivity, Role, Status, UsageSource
 from spanledger.schemas.money import parse_amount
 
 _ERROR: Final = 2
@@ -25,9 +25,6 @@ _ERROR: Final = 2
 # a zero or overflowed clock; one inside, however old, is booked (imports and late duplicates are real).
 TIME_NS_MIN: Final = 946_684_800 * 10**9
 TIME_NS_MAX: Final = 9_214_646_400 * 10**9
-
-EXPLICIT: Final = "explicit"
-"""The dialect of work that the application states itself with `ledger.units`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,87 +38,57 @@ class Quarantined:
 
 def decode(span: UsageSpan, credential: Credential) -> Claim | Quarantined | None:
     """Read one span. None: it says nothing about usage. Quarantined: it says something impossible."""
-    plan = plan_for(span.resource.scope_name, frozenset(span.attributes))
+    resource = span.resource
+    plan = plan_for("traces", resource.scope_name, frozenset(span.attributes))
     try:
         return _read(span, plan, credential)
     except ImpossibleCountError as error:
-        who, _ = attribute(span.resource, span.attributes, plan, credential)
+        who, _ = attribute(resource, span.attributes, plan, credential)
         return Quarantined(str(error), who.tenant, span)
 
 
 def _read(span: UsageSpan, plan: Plan, credential: Credential) -> Claim | None:
+    attributes, dialect = span.attributes, plan.dialect
     if span.conflicting:
         msg = f"{span.conflicting[0]} is stated twice with different values"
         raise ImpossibleCountError(msg)
-    if plan.explicit:
-        return _work(span, plan, credential)
-    return _call(span, plan, plan.dialect, credential) if plan.dialect else None
-
-
-def _call(span: UsageSpan, plan: Plan, dialect: Dialect, credential: Credential) -> Claim | None:
-    """A span of a dialect: an inference, or a roll-up of inferences below it."""
-    attributes = span.attributes
-    operation = _first(attributes, plan.operation)
-    if operation in dialect.ignored:
+    said = tuple([attributes[key] for key in plan.calling])
+    span_name = span.name if dialect and dialect.span_names else b""
+    reading = reading_of(plan, span.resource.scope_name, said, span_name)
+    if reading is None:
         return None
-    usage = read_usage(plan, attributes)
-    request_model, response_model = _first(attributes, plan.request_model), _first(attributes, plan.response_model)
-    is_rollup = operation in dialect.rollups
-    is_call = operation in dialect.inference or (not operation and bool(request_model or response_model))
-    if not usage and (is_rollup or not is_call):
-        return None
-    inclusivity, flags = make_consistent(usage, dialect, attributes)
-    if not (is_rollup or is_call):
-        flags = (*flags, "unknown_operation")
-    return _claim(
-        span,
-        plan,
-        credential,
-        role="rollup" if is_rollup else "inference",
-        dialect=dialect.name,
-        operation=operation,
-        request_model=request_model,
-        response_model=response_model,
-        usage=usage,
-        source="provider",
-        inclusivity=inclusivity,
-        flags=flags,
-    )
+    flags: tuple[str, ...] = ()
+    inclusivity: Inclusivity = ""
+    if dialect is None or plan.explicit:
+        usage = _work(attributes)
+    else:
+        usage = read_usage(plan, attributes)
+        if not usage and (not reading.known or reading.call.role == "rollup"):
+            return None
+        inclusivity, flags = make_consistent(usage, plan, dialect, attributes, reading.inclusivity)
+    if reading.doubts or not reading.known:
+        flags = (*flags, *_doubts(reading, usage))
+    return _claim(span, plan, credential, reading.call, usage, inclusivity, flags)
 
 
-def _work(span: UsageSpan, plan: Plan, credential: Credential) -> Claim:
+def _work(attributes: dict[str, bytes]) -> dict[str, int]:
     """Explicit work: `ledger.units` of `ledger.unit_type`, for anything that is not a call to a model."""
-    attributes = span.attributes
-    number = counted(a.LEDGER_UNITS, attributes[a.LEDGER_UNITS])
-    unit = _first(attributes, (a.LEDGER_UNIT_TYPE,)) if a.LEDGER_UNIT_TYPE in attributes else ""
-    return _claim(
-        span,
-        plan,
-        credential,
-        role="work",
-        dialect=EXPLICIT,
-        operation=_first(attributes, plan.operation),
-        request_model=_first(attributes, plan.request_model),
-        response_model="",
-        usage={} if number is None else {unit or "units": number},
-        source="manual",
-        inclusivity="",
-        flags=(),
-    )
+    number = counted((a.LEDGER_UNITS,), attributes)
+    unit = text(attributes[a.LEDGER_UNIT_TYPE])[:TEXT_CHARS_MAX] if a.LEDGER_UNIT_TYPE in attributes else ""
+    return {} if number is None else {unit or "units": number}
+
+
+def _doubts(reading: Reading, usage: dict[str, int]) -> tuple[str, ...]:
+    doubts = [doubt.flag for doubt in reading.doubts if usage and doubt.unless.isdisjoint(usage)]
+    return (*doubts, *(() if reading.known else ("unknown_operation",)))
 
 
 def _claim(
     span: UsageSpan,
     plan: Plan,
     credential: Credential,
-    *,
-    role: Role,
-    dialect: str,
-    operation: str,
-    request_model: str,
-    response_model: str,
+    call: Call,
     usage: dict[str, int],
-    source: UsageSource,
     inclusivity: Inclusivity,
     flags: tuple[str, ...],
 ) -> Claim:
@@ -132,6 +99,8 @@ def _claim(
     if status == "error" and not any(usage.values()):
         usage = {}
     reported_cost = _reported_cost(attributes, plan) if plan.reported_cost else ""
+    if time_flags or conflict or span.dropped_attributes:
+        flags = _flags(span, conflict, flags, time_flags)
     return Claim(
         scope=credential.scope,
         signal="traces",
@@ -140,42 +109,34 @@ def _claim(
         parent_span_id=span.parent_span_id.hex(),
         start_ns=start_ns,
         end_ns=end_ns,
-        role=role,
-        dialect=dialect,
-        emitter=span.resource.scope_name[:TEXT_CHARS_MAX],
-        operation=operation,
-        provider=_first(attributes, plan.provider),
-        request_model=request_model,
-        response_model=response_model,
-        response_id=next((value for key in plan.response_id if (value := text(attributes[key])[:TEXT_CHARS_MAX])), ""),
+        call=call,
+        attribution=attribution,
+        response_id=_response_id(attributes, plan) if plan.response_id else "",
         usage=usage,
-        usage_source=source if usage else "missing",
+        usage_source=_SOURCES[call.role] if usage else "missing",
         inclusivity=inclusivity,
         reported_cost=reported_cost,
         reported_currency="USD" if reported_cost else "",
-        region=text(attributes[a.CLOUD_REGION]) if a.CLOUD_REGION in attributes else "",
-        service_tier=_first(attributes, plan.service_tier),
         status=status,
         error_type=error_type,
         attempt=_attempt(attributes) if a.HTTP_RESEND_COUNT in attributes else 0,
-        attribution=attribution,
-        flags=flags + time_flags
-        if not (conflict or span.dropped_attributes)
-        else _flags(span, conflict, flags, time_flags),
+        flags=flags,
     )
 
 
-def _first(attributes: dict[str, bytes], keys: Keys) -> str:
-    """The first name that is not empty among some attributes that are present, cut to its length."""
-    for key in keys:
-        if value := name(attributes[key]):
+_SOURCES: Final[dict[Role, UsageSource]] = {"inference": "provider", "rollup": "provider", "work": "manual"}
+
+
+def _response_id(attributes: dict[str, bytes], plan: Plan) -> str:
+    for key in plan.response_id:
+        if value := text(attributes[key]):
             return value[:TEXT_CHARS_MAX]
     return ""
 
 
 def _reported_cost(attributes: dict[str, bytes], plan: Plan) -> str:
     """The cost that the sender states, if it is one; emitters write 0 when they found no price."""
-    stated = _first(attributes, plan.reported_cost)
+    stated = next((value for key in plan.reported_cost if (value := text(attributes[key]))), "")
     try:
         return stated if stated and parse_amount(stated) else ""
     except ValueError:

@@ -4,6 +4,7 @@ The spans of one emitter carry the same keys over and over: what is preferred, p
 before a span is read, and reading one is a handful of look-ups.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -11,6 +12,7 @@ import msgspec
 
 from spanledger.schemas import attributes as a
 from spanledger.schemas.allowlist import ATTRIBUTION_KEYS, CALL_KEYS
+from spanledger.schemas.claim import Signal
 from spanledger.schemas.dialects import DIALECTS, Dialect
 
 METADATA_KEYS_MAX: Final = 64
@@ -18,6 +20,7 @@ METADATA_KEYS_MAX: Final = 64
 _NOT_METADATA: Final = frozenset(CALL_KEYS).union(*ATTRIBUTION_KEYS.values())
 
 Keys = tuple[str, ...]
+Table = tuple[tuple[str, Keys], ...]
 
 
 class Plan(msgspec.Struct, frozen=True, eq=False):
@@ -26,7 +29,9 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     dialect: Dialect | None
     explicit: bool
     """Whether the span states work itself (`ledger.units`)."""
-    usage: tuple[tuple[str, Keys], ...]
+    usage: Table
+    added: Table
+    total: Keys
     operation: Keys
     provider: Keys
     request_model: Keys
@@ -34,7 +39,9 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     response_id: Keys
     service_tier: Keys
     reported_cost: Keys
-    fields: tuple[tuple[str, Keys], ...]
+    calling: Keys
+    """Every key of which a `Call` is made: spans alike in these are calls of one kind."""
+    fields: Table
     """Attribution field → keys."""
     metadata: Keys
     attributing: Keys
@@ -43,9 +50,9 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
 
 # Emitters times their span shapes; a hostile sender of ever new keys only makes us plan again.
 @lru_cache(maxsize=4_096)
-def plan_for(scope_name: str, keys: frozenset[str]) -> Plan:
-    """The plan of spans with these attribute keys under an instrumentation scope of this name."""
-    dialect = next((dialect for dialect in DIALECTS if _speaks(dialect, scope_name, keys)), None)
+def plan_for(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
+    """The plan of spans (or log records) with these attribute keys under an instrumentation scope of this name."""
+    dialect = next((dialect for dialect in DIALECTS if _speaks(dialect, signal, scope_name, keys)), None)
     explicit = a.LEDGER_UNITS in keys
 
     def present(preferred: Keys) -> Keys:
@@ -56,29 +63,47 @@ def plan_for(scope_name: str, keys: frozenset[str]) -> Plan:
 
     none: Keys = ()
     extra = sorted(key for key in keys if key.startswith(a.LEDGER_PREFIX) and key not in _NOT_METADATA)
-    fields = tuple((field, found) for field, names in ATTRIBUTION_KEYS.items() if (found := present(names)))
+    theirs = dialect.attribution if dialect else {}
+    fields = tuple(
+        (field, found)
+        for field in dict.fromkeys((*ATTRIBUTION_KEYS, *theirs))
+        if (found := present((*ATTRIBUTION_KEYS.get(field, ()), *theirs.get(field, ()))))
+    )
     metadata = tuple(extra[:METADATA_KEYS_MAX])
+    operation = of_call(dialect.operation if dialect else none, (a.LEDGER_OPERATION, a.OPERATION_NAME))
+    provider = of_call(dialect.provider if dialect else none, (a.LEDGER_SERVICE, a.PROVIDER_NAME))
+    request_model = of_call(dialect.request_model if dialect else none, (a.REQUEST_MODEL,))
+    response_model = of_call(dialect.response_model if dialect else none, ())
+    service_tier = of_call(dialect.service_tier if dialect else none, ())
+    doubted = present(tuple(doubt.attribute for doubt in (dialect.doubts if dialect else ())))
+    said = (*operation, *provider, *request_model, *response_model, *service_tier, *doubted, *present((a.CLOUD_REGION,)))
     return Plan(
         dialect=dialect,
         explicit=explicit,
-        usage=tuple(
-            (unit, found) for unit, names in (dialect.usage.items() if dialect else ()) if (found := present(names))
-        ),
-        operation=of_call(dialect.operation if dialect else none, (a.LEDGER_OPERATION, a.OPERATION_NAME)),
-        provider=of_call(dialect.provider if dialect else none, (a.LEDGER_SERVICE, a.PROVIDER_NAME)),
-        request_model=of_call(dialect.request_model if dialect else none, (a.REQUEST_MODEL,)),
-        response_model=of_call(dialect.response_model if dialect else none, ()),
+        usage=_table(dialect.usage if dialect else {}, keys),
+        added=_table(dialect.added if dialect else {}, keys),
+        total=present(dialect.total if dialect else ()),
+        operation=operation,
+        provider=provider,
+        request_model=request_model,
+        response_model=response_model,
         response_id=of_call(dialect.response_id if dialect else none, (a.RESPONSE_ID,)),
-        service_tier=of_call(dialect.service_tier if dialect else none, ()),
+        service_tier=service_tier,
         reported_cost=of_call(dialect.reported_cost if dialect else none, ()),
+        calling=tuple(dict.fromkeys(said)),
         fields=fields,
         metadata=metadata,
         attributing=(*(key for _, found in fields for key in found), *metadata),
     )
 
 
-def _speaks(dialect: Dialect, scope_name: str, keys: frozenset[str]) -> bool:
-    return (
+def _table(names: Mapping[str, Keys], keys: frozenset[str]) -> Table:
+    found = ((unit, tuple(key for key in preferred if key in keys)) for unit, preferred in names.items())
+    return tuple((unit, present) for unit, present in found if present)
+
+
+def _speaks(dialect: Dialect, signal: Signal, scope_name: str, keys: frozenset[str]) -> bool:
+    return dialect.signal == signal and (
         not keys.isdisjoint(dialect.marks)
         or (dialect.scopes != () and scope_name.startswith(dialect.scopes))
         or (dialect.mark_prefixes != () and any(key.startswith(dialect.mark_prefixes) for key in keys))

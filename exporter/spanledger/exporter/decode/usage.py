@@ -4,13 +4,12 @@ Arithmetic decides where a declaration cannot be trusted: input that is smaller 
 contain them, whatever the conventions ask for, and a stated total shows which way the emitter counted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from spanledger.exporter.decode.anyvalue import NotACountError, count
-from spanledger.exporter.decode.plan import Plan
+from spanledger.exporter.decode.plan import Keys, Plan
 from spanledger.schemas import units as u
-from spanledger.schemas.attributes import USAGE_TOTAL_TOKENS
 from spanledger.schemas.claim import Inclusivity
 from spanledger.schemas.dialects import Dialect
 
@@ -37,47 +36,79 @@ def read_usage(plan: Plan, attributes: Mapping[str, bytes]) -> dict[str, int]:
     return usage
 
 
-def counted(key: str, value: bytes) -> int | None:
-    """A count, or None where the emitter states none. Raises `ImpossibleCountError`."""
-    try:
-        return count(value)
-    except NotACountError as error:
-        msg = f"{key} is {error}"
-        raise ImpossibleCountError(msg) from error
+def counted(keys: Keys, attributes: Mapping[str, bytes]) -> int | None:
+    """The first count that is stated among some attributes that are present. Raises `ImpossibleCountError`."""
+    for key in keys:
+        try:
+            if (number := count(attributes[key])) is not None:
+                return number
+        except NotACountError as error:
+            msg = f"{key} is {error}"
+            raise ImpossibleCountError(msg) from error
+    return None
 
 
 def make_consistent(
-    usage: dict[str, int], dialect: Dialect, attributes: Mapping[str, bytes]
+    usage: dict[str, int], plan: Plan, dialect: Dialect, attributes: Mapping[str, bytes], basis: Inclusivity
 ) -> tuple[Inclusivity, tuple[str, ...]]:
     """Make wholes contain their parts, in place: how inclusion was decided, and flags.
 
     A part that is still larger than its whole is dropped and flagged `inconsistent`: the whole is what a
     provider bills, and a price for the part would be a guess.
     """
-    if usage.keys() <= _WHOLES:
-        return "", ()
-    split = usage.get(u.CACHE_WRITE_5M_TOKENS, 0) + usage.get(u.CACHE_WRITE_1H_TOKENS, 0)
-    if split > usage.get(u.CACHE_WRITE_TOKENS, 0):
-        usage[u.CACHE_WRITE_TOKENS] = split
-    inclusivity = _include_caches(usage, dialect, attributes)
-    return inclusivity, _drop_impossible_parts(usage)
+    inclusivity: Inclusivity = ""
+    flags: tuple[str, ...] = ()
+    if not usage.keys() <= _WHOLES:
+        _complete_cache_writes(usage)
+        inclusivity = _include_caches(usage, plan, dialect, attributes, basis)
+        if dialect.reasoning == "exclusive" and u.REASONING_TOKENS in usage:
+            usage[u.OUTPUT_TOKENS] = usage.get(u.OUTPUT_TOKENS, 0) + usage[u.REASONING_TOKENS]
+        flags = _drop_impossible_parts(usage)
+    for unit, keys in plan.added:
+        if (more := counted(keys, attributes)) and unit in usage:
+            usage[unit] += more
+    return inclusivity, flags
 
 
-def _include_caches(usage: dict[str, int], dialect: Dialect, attributes: Mapping[str, bytes]) -> Inclusivity:
+def _complete_cache_writes(usage: dict[str, int]) -> None:
+    """Writes are those for 5 minutes and those for an hour: of the three counts, two give the third.
+
+    LangChain states zero writes beside a split; Pydantic AI states the hour's only.
+    """
+    minutes, hour = usage.get(u.CACHE_WRITE_5M_TOKENS), usage.get(u.CACHE_WRITE_1H_TOKENS)
+    if minutes is None and hour is None:
+        return
+    split = (minutes or 0) + (hour or 0)
+    written = usage[u.CACHE_WRITE_TOKENS] = max(split, usage.get(u.CACHE_WRITE_TOKENS, 0))
+    if minutes is None and written > split:
+        usage[u.CACHE_WRITE_5M_TOKENS] = written - split
+    elif hour is None and written > split:
+        usage[u.CACHE_WRITE_1H_TOKENS] = written - split
+
+
+def _include_caches(
+    usage: dict[str, int], plan: Plan, dialect: Dialect, attributes: Mapping[str, bytes], basis: Inclusivity
+) -> Inclusivity:
     cached = usage.get(u.CACHE_READ_TOKENS, 0) + usage.get(u.CACHE_WRITE_TOKENS, 0)
     if not cached or u.INPUT_TOKENS not in usage:
         return ""
     stated = usage[u.INPUT_TOKENS]
-    total = counted(USAGE_TOTAL_TOKENS, attributes.get(USAGE_TOTAL_TOKENS, b""))
-    exclusive = dialect.inclusion == "exclusive"
-    inferred = stated < cached or total == stated + cached + usage.get(u.OUTPUT_TOKENS, 0)
-    if exclusive or inferred:
+    if dialect.inclusion == "exclusive":
         usage[u.INPUT_TOKENS] = stated + cached
-    return "inferred" if inferred and not exclusive else "declared"
+        return basis
+    inferred = stated < cached or counted(plan.total, attributes) == stated + cached + usage.get(u.OUTPUT_TOKENS, 0)
+    if inferred:
+        usage[u.INPUT_TOKENS] = stated + cached
+    return "inferred" if inferred else basis
 
 
 def _drop_impossible_parts(usage: dict[str, int]) -> tuple[str, ...]:
-    impossible = [part for part in usage if part in u.WHOLE_OF and usage[part] > usage.get(u.WHOLE_OF[part], 0)]
+    whole_of = u.WHOLE_OF
+    impossible: Iterable[str] = [
+        part for part in usage if part in whole_of and usage[part] > usage.get(whole_of[part], 0)
+    ]
+    if not impossible:
+        return ()
     for part in impossible:
         del usage[part]
-    return ("inconsistent",) if impossible else ()
+    return ("inconsistent",)

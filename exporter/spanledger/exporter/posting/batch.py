@@ -62,10 +62,10 @@ def rated(charge: Charge) -> Rated:
     claim = charge.claim
     return rate.catalogue().rate(
         claim.usage,
-        provider=claim.provider,
-        model=claim.response_model,
-        fallback_model=claim.request_model,
+        provider=claim.call.provider,
+        model=claim.call.response_model,
+        fallback_model=claim.call.request_model,
         at_ns=claim.start_ns,
-        service_tier=claim.service_tier,
-        region=claim.region,
+        service_tier=claim.call.service_tier,
+        region=claim.call.region,
     )

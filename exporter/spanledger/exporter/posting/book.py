@@ -21,7 +21,7 @@ AHEAD_NS: Final = 300 * 10**9
 def event_of(charge: Charge, rated: Rated) -> LedgerEvent:
     """The row of a charge. Its id: the earliest claim's start (8 bytes, big-endian ns), then 8 bytes of a digest."""
     claim = charge.claim
-    who, usage = claim.attribution, claim.usage
+    who, call, usage = claim.attribution, claim.call, claim.usage
     identity = b"".join((charge.charge_id, charge.kind.encode(), *charge.claim_ids, repr(rated.amounts).encode()))
     digest = blake2b(identity, digest_size=8)
     return LedgerEvent(
@@ -47,13 +47,13 @@ def event_of(charge: Charge, rated: Rated) -> LedgerEvent:
         who.workflow_id,
         who.conversation_id,
         who.tools,
-        claim.provider,
+        call.provider,
         rated.model,
-        claim.request_model,
-        claim.response_model,
-        claim.operation,
-        claim.region,
-        claim.service_tier,
+        call.request_model,
+        call.response_model,
+        call.operation,
+        call.region,
+        call.service_tier,
         1 if charge.kind == "charge" else 0,
         usage.get(u.INPUT_TOKENS),
         usage.get(u.CACHE_READ_TOKENS),
@@ -71,7 +71,7 @@ def event_of(charge: Charge, rated: Rated) -> LedgerEvent:
         rated.price_book,
         claim.usage_source,
         charge.quality,
-        claim.dialect,
+        call.dialect,
         claim.scope,
         claim.status,
         claim.error_type,

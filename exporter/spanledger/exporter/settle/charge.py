@@ -121,6 +121,7 @@ def _merged(claims: list[Claim]) -> Claim:
     precise = max(claims, key=_precision)
     outer = min(claims, key=lambda claim: (claim.start_ns, -claim.end_ns, claim.span_id))
     inner_first = sorted(claims, key=lambda claim: (-claim.start_ns, claim.end_ns, claim.span_id))
+    calls = [claim.call for claim in inner_first]
     return msgspec.structs.replace(
         precise,
         trace_id=outer.trace_id,
@@ -129,17 +130,20 @@ def _merged(claims: list[Claim]) -> Claim:
         start_ns=outer.start_ns,
         end_ns=max(outer.start_ns, outer.end_ns),
         status=precise.status,
-        **{name: _any_of(name, (precise, *inner_first)) for name in _SHARED},
+        response_id=_first_stated("response_id", (precise, *inner_first)),
+        call=msgspec.structs.replace(
+            precise.call, **{name: _first_stated(name, (precise.call, *calls)) for name in _CALL_NAMES}
+        ),
         attribution=_merged_attribution([outer.attribution, *(claim.attribution for claim in reversed(inner_first))]),
         flags=tuple(sorted({flag for claim in claims for flag in claim.flags})),
     )
 
 
-_SHARED: Final = ("response_id", "provider", "request_model", "response_model", "service_tier", "region", "operation")
+_CALL_NAMES: Final = ("provider", "request_model", "response_model", "service_tier", "region", "operation")
 
 
-def _any_of(name: str, claims: tuple[Claim, ...]) -> str:
-    return next((value for claim in claims if (value := str(getattr(claim, name)))), "")
+def _first_stated(name: str, holders: Iterable[object]) -> str:
+    return next((value for holder in holders if (value := str(getattr(holder, name)))), "")
 
 
 def _precision(claim: Claim) -> tuple[int, bool, int, int, str]:

@@ -103,7 +103,7 @@ class Settler:
             if standing.claim_id in trace.units or standing.claim_id in trace.rollups:
                 continue
             self._claims += 1
-            if standing.claim.role == "rollup":
+            if standing.claim.call.role == "rollup":
                 self._keep_rollup(standing, trace)
                 if rule == "pending":
                     self._pending[standing.claim_id] = standing
@@ -135,7 +135,7 @@ class Settler:
                 continue
             self._claims += 1
             traces[id(trace)] = trace
-            if standing.claim.role == "rollup":
+            if standing.claim.call.role == "rollup":
                 self._keep_rollup(standing, trace)
                 self._pending[standing.claim_id] = standing
                 settlement.counts["pending"] += 1

@@ -15,6 +15,7 @@ import msgspec
 
 from spanledger.exporter.failures import Permanent, TooLarge
 from spanledger.exporter.sift.bounds import bounded
+from spanledger.exporter.sift.texts import TEXT_KEYS, pair_of, stated_in
 from spanledger.exporter.sift.wire import (
     KEY_VALUE,
     REQUEST,
@@ -91,7 +92,7 @@ def sift(body: bytes) -> Sifted:
     """Reduce an `ExportTraceServiceRequest`. Raises `Permanent` if it cannot be framed, `TooLarge` over a limit."""
     sifted = Sifted()
     kept = REQUEST()
-    marked = _marked(body)
+    marks = tuple(mark for mark in MARKS if mark in body)
     try:
         for raw_resource, scopes in _resources(body):
             resource_spans = RESOURCE_SPANS()
@@ -100,7 +101,7 @@ def sift(body: bytes) -> Sifted:
                 if sifted.received > SPANS_MAX:
                     msg = f"more than {SPANS_MAX} spans in one request"
                     raise TooLarge(msg)
-                spans = _usage_spans(raw_resource, raw_scope, raw_spans, sifted) if marked else []
+                spans = _usage_spans(raw_resource, raw_scope, raw_spans, marks, sifted) if marks else []
                 if spans:
                     scope_spans = SCOPE_SPANS()
                     scope_spans.scope = _reduced_scope(raw_scope)[2]
@@ -133,15 +134,17 @@ def _scopes(raws: list[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
         yield scope_spans.scope, list(scope_spans.spans)
 
 
-def _usage_spans(raw_resource: bytes, raw_scope: bytes, raw_spans: list[bytes], sifted: Sifted) -> list[UsageSpan]:
+def _usage_spans(
+    raw_resource: bytes, raw_scope: bytes, raw_spans: list[bytes], marks: tuple[bytes, ...], sifted: Sifted
+) -> list[UsageSpan]:
     spans: list[UsageSpan] = []
     resource = None
     for raw in raw_spans:
-        if _marked(raw):
+        if _marked(raw, marks):
             try:
                 resource = resource or _resource(raw_resource, raw_scope)
                 span = _usage_span(raw, resource)
-                if _marked(span.raw):
+                if _marked(span.raw, MARKS):
                     spans.append(span)
             except (WireError, UnicodeDecodeError, ValueError) as error:
                 sifted.rejected += 1
@@ -151,8 +154,8 @@ def _usage_spans(raw_resource: bytes, raw_scope: bytes, raw_spans: list[bytes], 
     return spans
 
 
-def _marked(raw: bytes) -> bool:
-    for mark in MARKS:  # noqa: SIM110 (a generator would cost more than the search)
+def _marked(raw: bytes, marks: tuple[bytes, ...]) -> bool:
+    for mark in marks:  # noqa: SIM110 (a generator would cost more than the search)
         if mark in raw:
             return True
     return False
@@ -174,6 +177,8 @@ def _usage_span(raw: bytes, resource: Resource) -> UsageSpan:
         msg = "a span's parent_span_id is neither empty nor 8 bytes"
         raise ValueError(msg)
     stated, pairs, conflicting = _kept(span.attributes[:])
+    if not TEXT_KEYS.isdisjoint(stated):
+        stated, pairs = _opened(stated, pairs)
     span.DiscardUnknownFields()
     del span.attributes[:]
     span.attributes.extend(pairs)
@@ -233,6 +238,15 @@ def _kept(pairs: Sequence[bytes]) -> tuple[dict[str, bytes], list[bytes], tuple[
     stated = dict.fromkeys(stated for stated in read if stated)
     conflicting = sorted(key for key, times in Counter(key for key, _ in stated).items() if times > 1)
     return values, list({stated: pair for pair, stated in zip(pairs, read, strict=True) if stated}.values()), tuple(conflicting)
+
+
+def _opened(stated: dict[str, bytes], pairs: list[bytes]) -> tuple[dict[str, bytes], list[bytes]]:
+    """Texts replaced by what a dialect reads of them. A path that the span states itself stays as it is."""
+    found = {path: value for key in TEXT_KEYS & stated.keys() for path, value in stated_in(key, stated[key])}
+    plain = {key: value for key, value in stated.items() if key not in TEXT_KEYS}
+    kept = [pair for pair in pairs if (read := _read(pair)) and read[0] not in TEXT_KEYS]
+    more = {path: value for path, value in found.items() if path not in plain}
+    return plain | more, kept + [pair_of(path, value) for path, value in more.items()]
 
 
 # Keys are few; a hostile sender of ever new ones only makes us look again.

@@ -13,6 +13,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError as WireError
 
 __all__ = [
+    "ANY_VALUE",
     "KEY_VALUE",
     "REQUEST",
     "RESOURCE",
@@ -32,10 +33,14 @@ _KINDS: Final = {
     "fixed64": _Field.TYPE_FIXED64,
     "uint32": _Field.TYPE_UINT32,
     "int32": _Field.TYPE_INT32,
+    "int64": _Field.TYPE_INT64,
+    "double": _Field.TYPE_DOUBLE,
 }
 
-# Message → field → (number, type): `*` is repeated, `map` is string → bytes, a capitalised type is a message.
+# Message → field → (number, type): `*` is repeated, `?` keeps zero apart from absent, `map` is string → bytes, a
+# capitalised type is a message.
 _SHAPES: Final = {
+    "AnyValue": {"string_value": (1, "string?"), "int_value": (3, "int64?"), "double_value": (4, "double?")},
     "KeyValue": {"key": (1, "bytes"), "value": (2, "bytes")},
     "Resource": {"attributes": (1, "map")},
     "Scope": {"name": (1, "string"), "version": (2, "string")},
@@ -74,6 +79,12 @@ class View(Protocol):
 
     def SerializeToString(self) -> bytes: ...  # noqa: N802 (protobuf's name)
     def DiscardUnknownFields(self) -> None: ...  # noqa: N802
+
+
+class AnyValueView(View, Protocol):
+    string_value: str
+    int_value: int
+    double_value: float
 
 
 class KeyValueView(View, Protocol):
@@ -140,7 +151,11 @@ def _descriptors() -> descriptor_pb2.FileDescriptorProto:
             field = message.field.add(name=field_name, number=number)
             repeated = kind.endswith("*") or kind == "map"
             field.label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
-            field.type = _KINDS.get(kind.rstrip("*"), _Field.TYPE_MESSAGE)
+            field.type = _KINDS.get(kind.rstrip("*?"), _Field.TYPE_MESSAGE)
+            if kind.endswith("?"):
+                field.proto3_optional = True
+                field.oneof_index = len(message.oneof_decl)
+                message.oneof_decl.add(name=f"_{field_name}")
             if kind == "map":
                 entry = message.nested_type.add(name=f"{field_name.capitalize()}Entry")
                 entry.options.map_entry = True
@@ -160,6 +175,7 @@ def _shape(name: str) -> object:
     return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"spanledger.wire.{name}"))
 
 
+ANY_VALUE: Final = cast("Shape[AnyValueView]", _shape("AnyValue"))
 KEY_VALUE: Final = cast("Shape[KeyValueView]", _shape("KeyValue"))
 RESOURCE: Final = cast("Shape[ResourceView]", _shape("Resource"))
 SCOPE: Final = cast("Shape[ScopeView]", _shape("Scope"))

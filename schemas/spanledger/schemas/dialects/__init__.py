@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from spanledger.schemas.dialects.dialect import Dialect
+from spanledger.schemas.dialects.dialect import Dialect, Doubt
 from spanledger.schemas.dialects.semconv import SEMCONV
 
 DIALECTS: Final[tuple[Dialect, ...]] = (SEMCONV,)
 
-__all__ = ["DIALECTS", "Dialect"]
+__all__ = ["DIALECTS", "Dialect", "Doubt"]

@@ -51,8 +51,8 @@ def test_todays_conventions() -> None:
         "cache_write_tokens": 557,
         "reasoning_tokens": 7,
     }
-    assert (found.role, found.inclusivity, found.usage_source) == ("inference", "declared", "provider")
-    assert (found.response_id, found.response_model, found.operation) == ("resp_1", "gpt-4o-mini-2024-07-18", "chat")
+    assert (found.call.role, found.inclusivity, found.usage_source) == ("inference", "declared", "provider")
+    assert (found.response_id, found.call.response_model, found.call.operation) == ("resp_1", "gpt-4o-mini-2024-07-18", "chat")
 
 
 def test_conventions_1_40_name_cache_writes_creation() -> None:
@@ -71,7 +71,7 @@ def test_conventions_before_1_27() -> None:
             "gen_ai.usage.completion_tokens": 3,
         }
     )
-    assert (found.provider, found.usage) == ("anthropic", {"input_tokens": 11, "output_tokens": 3})
+    assert (found.call.provider, found.usage) == ("anthropic", {"input_tokens": 11, "output_tokens": 3})
 
 
 def test_two_spellings_of_one_quantity_are_never_added() -> None:
@@ -168,7 +168,7 @@ def test_an_error_keeps_the_usage_it_states() -> None:
 
 def test_agents_are_rollups() -> None:
     """Their usage repeats their children's."""
-    assert claim(chat(gen_ai__operation__name="invoke_agent")).role == "rollup"
+    assert claim(chat(gen_ai__operation__name="invoke_agent")).call.role == "rollup"
 
 
 def test_tools_agents_and_fetches_without_usage_say_nothing() -> None:
@@ -194,8 +194,8 @@ def test_explicit_work() -> None:
             "ledger.batch": "b-7",
         }
     )
-    assert (found.role, found.usage, found.usage_source) == ("work", {"pages": 12}, "manual")
-    assert (found.provider, found.operation, found.attribution.metadata) == ("ocr", "scan", {"batch": "b-7"})
+    assert (found.call.role, found.usage, found.usage_source) == ("work", {"pages": 12}, "manual")
+    assert (found.call.provider, found.call.operation, found.attribution.metadata) == ("ocr", "scan", {"batch": "b-7"})
 
 
 def test_the_span_is_attributed_before_its_resource() -> None:

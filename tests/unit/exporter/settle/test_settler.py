@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanledger.exporter.settle import Charge, Settlement, Settler, Standing, charge_of, stand
-from spanledger.schemas.claim import Attribution, Claim, Role
+from spanledger.schemas.claim import Attribution, Call, Claim, Role
 
 SECOND_NS = 10**9
 
@@ -34,8 +34,7 @@ def claim(
         parent_span_id=f"{parent:016x}" if parent else "",
         start_ns=seconds[0] * SECOND_NS,
         end_ns=seconds[1] * SECOND_NS,
-        role=role,
-        dialect="semconv",
+        call=Call(role=role, dialect="semconv"),
         response_id=response_id,
         usage=used,
         usage_source="provider" if used else "missing",

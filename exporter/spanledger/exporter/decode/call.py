@@ -1,0 +1,121 @@
+"""What kind of call a span tells of, worked out once for all spans that say the same. Pure.
+
+Whatever a dialect's table needs to be asked is asked here and remembered: the rules may grow, and a span of a kind
+that was seen before costs one look-up.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from spanledger.exporter.decode.anyvalue import text
+from spanledger.exporter.decode.plan import Keys, Plan
+from spanledger.schemas import attributes as a
+from spanledger.schemas.claim import Call, Inclusivity, Role
+from spanledger.schemas.dialects import Dialect, Doubt
+
+EXPLICIT: Final = "explicit"
+"""The dialect of work that the application states itself with `ledger.units`."""
+
+# A dimension is a name, not a document; one that is longer is cut.
+TEXT_CHARS_MAX: Final = 1_024
+
+# Providers whose own counts exclude the cache, so that an emitter who says nothing may be either.
+_EXCLUSIVE_PROVIDERS: Final = frozenset({"anthropic", "aws.bedrock"})
+_NEW_NAMES: Final = frozenset({a.USAGE_CACHE_WRITE})
+"""Names that only emitters of conventions that declare inclusion use."""
+
+
+class Reading(msgspec.Struct, frozen=True, eq=False):
+    """A kind of call, and how its spans are to be read. Shared by all of them."""
+
+    call: Call
+    known: bool
+    """Whether the span is surely a call or a roll-up; one that is not counts only if it states usage."""
+    doubts: tuple[Doubt, ...]
+    inclusivity: Inclusivity
+    """Why the stated inclusion is believed, where something was cached."""
+
+
+# Kinds of calls: services times models times features. A hostile sender of ever new names only makes us read again.
+@lru_cache(maxsize=16_384)
+def reading_of(plan: Plan, emitter: str, said: tuple[bytes, ...], span_name: bytes) -> Reading | None:
+    """How to read a span whose `plan.calling` attributes have these raw values. None: it says nothing of a call."""
+    values = {key: text(value)[:TEXT_CHARS_MAX] for key, value in zip(plan.calling, said, strict=True)}
+    if plan.explicit:
+        return Reading(_call(plan, values, emitter, "work", EXPLICIT, _first(values, plan.operation)), True, (), "")  # noqa: FBT003
+    if plan.dialect is None:
+        return None
+    return _of_dialect(plan, plan.dialect, values, emitter, span_name.decode(errors="replace"))
+
+
+def _of_dialect(
+    plan: Plan, dialect: Dialect, values: Mapping[str, str], emitter: str, span_name: str
+) -> Reading | None:
+    stated = _first(values, plan.operation)
+    operation = dialect.operations.get(stated, stated) or _operation_of_name(dialect, span_name)
+    if operation in dialect.ignored:
+        return None
+    is_rollup = operation in dialect.rollups
+    is_call = operation in dialect.inference or (
+        not operation and bool(_first(values, (*plan.request_model, *plan.response_model)))
+    )
+    call = _call(plan, values, emitter, "rollup" if is_rollup else "inference", dialect.name, operation)
+    return Reading(
+        call=call,
+        known=is_rollup or is_call,
+        doubts=tuple(doubt for doubt in dialect.doubts if _holds(doubt, values, call)),
+        inclusivity=_basis(plan, dialect, call),
+    )
+
+
+def _call(plan: Plan, values: Mapping[str, str], emitter: str, role: Role, dialect: str, operation: str) -> Call:
+    aliases = plan.dialect.providers if plan.dialect else {}
+    providers = (aliases.get(name, name) for key in plan.provider if (name := values[key]))
+    return Call(
+        role=role,
+        dialect=dialect,
+        emitter=emitter[:TEXT_CHARS_MAX],
+        operation=operation,
+        provider=next((name for name in providers if name), ""),
+        request_model=_first(values, plan.request_model),
+        response_model=_first(values, plan.response_model),
+        region=values.get(a.CLOUD_REGION, ""),
+        service_tier=_first(values, plan.service_tier),
+    )
+
+
+def _first(values: Mapping[str, str], keys: Keys) -> str:
+    return next((value for key in keys if (value := values[key])), "")
+
+
+def _operation_of_name(dialect: Dialect, span_name: str) -> str:
+    named: Iterable[tuple[str, str]] = dialect.span_names.items()
+    return next(
+        (
+            operation
+            for name, operation in named
+            if span_name == name or (name.endswith("*") and span_name.startswith(name[:-1]))
+        ),
+        "",
+    )
+
+
+def _holds(doubt: Doubt, values: Mapping[str, str], call: Call) -> bool:
+    present = not doubt.attribute or doubt.attribute in values
+    return (
+        present
+        and (not doubt.values or values.get(doubt.attribute, "") in doubt.values)
+        and (not doubt.providers or call.provider in doubt.providers)
+        and (not doubt.operations or call.operation in doubt.operations)
+    )
+
+
+def _basis(plan: Plan, dialect: Dialect, call: Call) -> Inclusivity:
+    if dialect.basis != "assumed":
+        return dialect.basis
+    stated = {key for _, keys in plan.usage for key in keys}
+    sure = call.provider not in _EXCLUSIVE_PROVIDERS or not stated.isdisjoint(_NEW_NAMES)
+    return "declared" if sure else "assumed"
