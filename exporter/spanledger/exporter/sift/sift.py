@@ -176,12 +176,15 @@ def _usage_span(raw: bytes, resource: Resource) -> UsageSpan:
     if parent_span_id and len(parent_span_id) != _SPAN_ID_BYTES:
         msg = "a span's parent_span_id is neither empty nor 8 bytes"
         raise ValueError(msg)
-    stated, pairs, conflicting = _kept(span.attributes[:])
+    pairs = span.attributes[:]
+    stated, kept, conflicting = _kept(pairs)
     if not TEXT_KEYS.isdisjoint(stated):
-        stated, pairs = _opened(stated, pairs)
+        stated, kept = _opened(stated, kept)
     span.DiscardUnknownFields()
-    del span.attributes[:]
-    span.attributes.extend(pairs)
+    if len(kept) != len(pairs) or span.ByteSize() != len(raw):
+        del span.attributes[:]
+        span.attributes.extend(kept)
+        raw = span.SerializeToString()
     return UsageSpan(
         resource,
         trace_id,
@@ -195,7 +198,7 @@ def _usage_span(raw: bytes, resource: Resource) -> UsageSpan:
         span.dropped_attributes_count,
         conflicting,
         stated,
-        span.SerializeToString(),
+        raw,
     )
 
 

@@ -78,6 +78,7 @@ class View(Protocol):
     """What every message offers."""
 
     def SerializeToString(self) -> bytes: ...  # noqa: N802 (protobuf's name)
+    def ByteSize(self) -> int: ...  # noqa: N802
     def DiscardUnknownFields(self) -> None: ...  # noqa: N802
 
 
