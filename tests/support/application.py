@@ -10,7 +10,7 @@ from pathlib import Path
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from spanledger.exporter.journal import Shard, shards
-from spanledger.exporter.sift import UsageSpan, sift
+from spanledger.exporter.sift import UsageRecord, sift
 from spanledger.schemas import attributes as a
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -59,7 +59,7 @@ class Application:
             text=True,
         )
 
-    def journaled(self) -> list[UsageSpan]:
+    def journaled(self) -> list[UsageRecord]:
         """Every span in the default journal, by whichever process."""
         return list(journaled(self.store / "journal"))
 
@@ -86,17 +86,17 @@ class Application:
         return str(path)
 
 
-def journaled(root: Path) -> Iterator[UsageSpan]:
+def journaled(root: Path) -> Iterator[UsageRecord]:
     """Every span in the journal under `root`, through the journal's reader and the sift."""
     return (span for shard in shards(root) for span in spans_of(shard))
 
 
-def spans_of(shard: Shard) -> Iterator[UsageSpan]:
+def spans_of(shard: Shard) -> Iterator[UsageRecord]:
     """Every span that waits in a shard."""
     return (span for record in shard.read() for span in sift(record.entry.payload).spans)
 
 
-def text(span: UsageSpan, attribute: str) -> str:
+def text(span: UsageRecord, attribute: str) -> str:
     """The value of a string attribute, empty when there is none."""
     return AnyValue.FromString(span.attributes.get(attribute, b"")).string_value
 

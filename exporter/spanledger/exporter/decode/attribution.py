@@ -30,7 +30,9 @@ def attribute(
 def _attribution(
     resource: Resource, plan: Plan, raw: tuple[bytes, ...], scope: str, default: str
 ) -> tuple[Attribution, bool]:
-    above, metadata = _stated(resource.attributes, plan_for("traces", resource.scope_name, frozenset(resource.attributes)))
+    above, metadata = _stated(
+        resource.attributes, plan_for(resource.signal, resource.scope_name, frozenset(resource.attributes))
+    )
     own, own_metadata = _stated(dict(zip(plan.attributing, raw, strict=True)), plan)
     fields, metadata = {**above, **own}, {**metadata, **own_metadata}
     claimed = fields.get("tenant") or default

@@ -13,9 +13,9 @@ from spanledger.exporter.decode.attribution import attribute
 from spanledger.exporter.decode.call import TEXT_CHARS_MAX, Reading, reading_of
 from spanledger.exporter.decode.plan import Plan, plan_for
 from spanledger.exporter.decode.usage import ImpossibleCountError, counted, make_consistent, read_usage
-from spanledger.exporter.sift import UsageSpan
+from spanledger.exporter.sift import UsageRecord
 from spanledger.schemas import attributes as a
-from spanledger.schemas.claim import Call, Claim, Inclusivity, Role, Status, UsageSource
+from spanledger.schemas.claim import Call, Claim, Inclusivity, Status, UsageSource
 from spanledger.schemas.money import parse_amount
 
 _ERROR: Final = 2
@@ -33,13 +33,13 @@ class Quarantined:
 
     reason: str
     tenant: str
-    span: UsageSpan
+    span: UsageRecord
 
 
-def decode(span: UsageSpan, credential: Credential) -> Claim | Quarantined | None:
+def decode(span: UsageRecord, credential: Credential) -> Claim | Quarantined | None:
     """Read one span. None: it says nothing about usage. Quarantined: it says something impossible."""
     resource = span.resource
-    plan = plan_for("traces", resource.scope_name, frozenset(span.attributes))
+    plan = plan_for(resource.signal, resource.scope_name, frozenset(span.attributes))
     try:
         return _read(span, plan, credential)
     except ImpossibleCountError as error:
@@ -47,7 +47,7 @@ def decode(span: UsageSpan, credential: Credential) -> Claim | Quarantined | Non
         return Quarantined(str(error), who.tenant, span)
 
 
-def _read(span: UsageSpan, plan: Plan, credential: Credential) -> Claim | None:
+def _read(span: UsageRecord, plan: Plan, credential: Credential) -> Claim | None:
     attributes, dialect = span.attributes, plan.dialect
     if span.conflicting:
         msg = f"{span.conflicting[0]} is stated twice with different values"
@@ -84,7 +84,7 @@ def _doubts(reading: Reading, usage: dict[str, int]) -> tuple[str, ...]:
 
 
 def _claim(
-    span: UsageSpan,
+    span: UsageRecord,
     plan: Plan,
     credential: Credential,
     call: Call,
@@ -103,7 +103,7 @@ def _claim(
         flags = _flags(span, conflict, flags, time_flags)
     return Claim(
         scope=credential.scope,
-        signal="traces",
+        signal=span.resource.signal,
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
         parent_span_id=span.parent_span_id.hex(),
@@ -113,7 +113,7 @@ def _claim(
         attribution=attribution,
         response_id=_response_id(attributes, plan) if plan.response_id else "",
         usage=usage,
-        usage_source=_SOURCES[call.role] if usage else "missing",
+        usage_source=_source(call, flags) if usage else "missing",
         inclusivity=inclusivity,
         reported_cost=reported_cost,
         reported_currency="USD" if reported_cost else "",
@@ -124,7 +124,10 @@ def _claim(
     )
 
 
-_SOURCES: Final[dict[Role, UsageSource]] = {"inference": "provider", "rollup": "provider", "work": "manual"}
+def _source(call: Call, flags: tuple[str, ...]) -> UsageSource:
+    if call.role == "work":
+        return "manual"
+    return "estimated" if "estimated" in flags else "provider"
 
 
 def _response_id(attributes: dict[str, bytes], plan: Plan) -> str:
@@ -143,7 +146,7 @@ def _reported_cost(attributes: dict[str, bytes], plan: Plan) -> str:
         return ""
 
 
-def _times(span: UsageSpan) -> tuple[int, int, tuple[str, ...]]:
+def _times(span: UsageRecord) -> tuple[int, int, tuple[str, ...]]:
     """Start, end and flags. Raises `ImpossibleCountError` if neither can be a time."""
     start_ns, end_ns = span.start_ns, span.end_ns
     if TIME_NS_MIN <= start_ns <= end_ns < TIME_NS_MAX:
@@ -157,7 +160,7 @@ def _times(span: UsageSpan) -> tuple[int, int, tuple[str, ...]]:
     return possible[0], possible[0], ("time_missing",)
 
 
-def _outcome(span: UsageSpan) -> tuple[Status, str]:
+def _outcome(span: UsageRecord) -> tuple[Status, str]:
     attributes = span.attributes
     error_type = text(attributes[a.ERROR_TYPE])[:TEXT_CHARS_MAX] if a.ERROR_TYPE in attributes else ""
     if span.status_code == _ERROR or error_type:
@@ -171,6 +174,6 @@ def _attempt(attributes: dict[str, bytes]) -> int:
     return int(number) if number.isascii() and number.isdigit() and len(number) <= 4 else 0
 
 
-def _flags(span: UsageSpan, conflict: bool, *more: tuple[str, ...]) -> tuple[str, ...]:  # noqa: FBT001
+def _flags(span: UsageRecord, conflict: bool, *more: tuple[str, ...]) -> tuple[str, ...]:  # noqa: FBT001
     own = (("tenant_conflict",) if conflict else ()) + (("attributes_dropped",) if span.dropped_attributes else ())
     return (*own, *(flag for flags in more for flag in flags))

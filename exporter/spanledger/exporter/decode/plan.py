@@ -76,7 +76,15 @@ def plan_for(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
     response_model = of_call(dialect.response_model if dialect else none, ())
     service_tier = of_call(dialect.service_tier if dialect else none, ())
     doubted = present(tuple(doubt.attribute for doubt in (dialect.doubts if dialect else ())))
-    said = (*operation, *provider, *request_model, *response_model, *service_tier, *doubted, *present((a.CLOUD_REGION,)))
+    said = (
+        *operation,
+        *provider,
+        *request_model,
+        *response_model,
+        *service_tier,
+        *doubted,
+        *present((a.CLOUD_REGION,)),
+    )
     return Plan(
         dialect=dialect,
         explicit=explicit,

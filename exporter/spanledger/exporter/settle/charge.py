@@ -12,6 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from spanledger.schemas.claim import UNATTRIBUTED, Attribution, Claim, seal
+from spanledger.schemas.dialects import DIALECTS
 from spanledger.schemas.event import Quality
 
 Rule = Literal["single", "response_id", "same_span", "conflict", "rolled_up", "pending", "aggregate"]
@@ -27,7 +28,11 @@ aggregate    a roll-up with no charge below it after the window: the only eviden
 """
 
 _SOURCE_RANK: Final = {"provider": 3, "manual": 3, "estimated": 2, "missing": 1}
-_DOUBTS: Final = frozenset({"inconsistent", "unknown_operation", "attributes_dropped"})
+_DOUBTS: Final = frozenset({"inconsistent", "unknown_operation", "attributes_dropped"}).union(
+    doubt.flag for dialect in DIALECTS for doubt in dialect.doubts
+)
+"""Flags of counts that may be a guess, or short."""
+_PRECISION: Final = {dialect.name: dialect.precision for dialect in DIALECTS}
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -146,9 +151,17 @@ def _first_stated(name: str, holders: Iterable[object]) -> str:
     return next((value for holder in holders if (value := str(getattr(holder, name)))), "")
 
 
-def _precision(claim: Claim) -> tuple[int, bool, int, int, str]:
+def _precision(claim: Claim) -> tuple[int, bool, int, int, int, str]:
     parts = len(claim.usage)
-    return _SOURCE_RANK[claim.usage_source], claim.signal == "traces", parts, sum(claim.usage.values()), claim.span_id
+    rank = _PRECISION.get(claim.call.dialect, 0)
+    return (
+        _SOURCE_RANK[claim.usage_source],
+        claim.signal == "traces",
+        rank,
+        parts,
+        sum(claim.usage.values()),
+        claim.span_id,
+    )
 
 
 def _merged_attribution(outer_first: list[Attribution]) -> Attribution:

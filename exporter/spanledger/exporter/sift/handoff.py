@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import google_crc32c
 
-from spanledger.exporter.sift.sift import UsageSpan
+from spanledger.exporter.sift.sift import UsageRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,16 +24,16 @@ class Handoff:
     def __init__(self, spans_max: int = SPANS_MAX) -> None:
         self._spans_max = spans_max
         self._spans = 0
-        self._kept: dict[tuple[int, int], tuple[bytes, list[UsageSpan]]] = {}
+        self._kept: dict[tuple[int, int], tuple[bytes, list[UsageRecord]]] = {}
 
-    def put(self, payload: bytes, spans: list[UsageSpan]) -> None:
+    def put(self, payload: bytes, spans: list[UsageRecord]) -> None:
         """Keep what a payload holds, if there is room."""
         key = _key(payload)
         if self._spans + len(spans) <= self._spans_max and key not in self._kept:
             self._spans += len(spans)
             self._kept[key] = payload, spans
 
-    def take(self, payload: bytes) -> list[UsageSpan] | None:
+    def take(self, payload: bytes) -> list[UsageRecord] | None:
         """Hand over what a payload holds, once; None if it is not kept here."""
         kept = self._kept.pop(_key(payload), None)
         if kept is None:

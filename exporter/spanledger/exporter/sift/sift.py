@@ -27,6 +27,7 @@ from spanledger.exporter.sift.wire import (
     WireError,
 )
 from spanledger.schemas.allowlist import ALLOWED_KEYS, ALLOWED_PREFIXES, MARKS
+from spanledger.schemas.claim import Signal
 
 # The C parser spends 16 to 80 bytes on an element that takes 2 on the wire (a 4 KB gzip body cost 309 MB), so
 # elements are counted before they are parsed. A batch of an SDK is 512 spans of some 25 attributes.
@@ -54,10 +55,11 @@ class Resource(msgspec.Struct, frozen=True, eq=False):
     attributes: dict[str, bytes]
     scope_name: str
     scope_version: str
+    signal: Signal = "traces"
 
 
-class UsageSpan(msgspec.Struct, frozen=True):
-    """A span that may state usage. Attribute values are raw AnyValue messages; times are ns since 1970 UTC."""
+class UsageRecord(msgspec.Struct, frozen=True):
+    """A span or log record that may state usage. Attribute values are raw AnyValues; times are ns since 1970 UTC."""
 
     resource: Resource
     trace_id: bytes
@@ -81,7 +83,7 @@ class Sifted(msgspec.Struct):
 
     received: int = 0
     """Elements (spans) that the request carried."""
-    spans: list[UsageSpan] = []
+    spans: list[UsageRecord] = []
     payload: bytes = b""
     """The reduced request as OTLP protobuf; empty when nothing is kept."""
     rejected: int = 0
@@ -136,8 +138,8 @@ def _scopes(raws: list[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
 
 def _usage_spans(
     raw_resource: bytes, raw_scope: bytes, raw_spans: list[bytes], marks: tuple[bytes, ...], sifted: Sifted
-) -> list[UsageSpan]:
-    spans: list[UsageSpan] = []
+) -> list[UsageRecord]:
+    spans: list[UsageRecord] = []
     resource = None
     for raw in raw_spans:
         if _marked(raw, marks):
@@ -161,7 +163,7 @@ def _marked(raw: bytes, marks: tuple[bytes, ...]) -> bool:
     return False
 
 
-def _usage_span(raw: bytes, resource: Resource) -> UsageSpan:
+def _usage_span(raw: bytes, resource: Resource) -> UsageRecord:
     if raw.count(_ATTRIBUTE_TAG) > ATTRIBUTES_MAX:
         bounded(raw, ATTRIBUTES_MAX, "attributes of a span")
     span = SPAN.FromString(raw)
@@ -185,7 +187,7 @@ def _usage_span(raw: bytes, resource: Resource) -> UsageSpan:
         del span.attributes[:]
         span.attributes.extend(kept)
         raw = span.SerializeToString()
-    return UsageSpan(
+    return UsageRecord(
         resource,
         trace_id,
         span_id,
@@ -240,7 +242,11 @@ def _kept(pairs: Sequence[bytes]) -> tuple[dict[str, bytes], list[bytes], tuple[
         return values, kept, ()
     stated = dict.fromkeys(stated for stated in read if stated)
     conflicting = sorted(key for key, times in Counter(key for key, _ in stated).items() if times > 1)
-    return values, list({stated: pair for pair, stated in zip(pairs, read, strict=True) if stated}.values()), tuple(conflicting)
+    return (
+        values,
+        list({stated: pair for pair, stated in zip(pairs, read, strict=True) if stated}.values()),
+        tuple(conflicting),
+    )
 
 
 def _opened(stated: dict[str, bytes], pairs: list[bytes]) -> tuple[dict[str, bytes], list[bytes]]:

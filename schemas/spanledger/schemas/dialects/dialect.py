@@ -33,7 +33,7 @@ class Doubt(msgspec.Struct, frozen=True, kw_only=True):
     """A case in which an emitter's counts are known to be a guess, or short: the claim is flagged, never `exact`."""
 
     flag: str
-    """`may_be_estimated`, `cache_not_stated`, … (`spanledger.exporter.settle.charge` knows what each means)."""
+    """`estimated` (surely the emitter's own guess), `may_be_estimated`, `cache_not_stated`, `output_overstated`, …"""
     attribute: str = ""
     """The case holds only where this attribute is present …"""
     values: frozenset[str] = frozenset()

@@ -52,7 +52,11 @@ def test_todays_conventions() -> None:
         "reasoning_tokens": 7,
     }
     assert (found.call.role, found.inclusivity, found.usage_source) == ("inference", "declared", "provider")
-    assert (found.response_id, found.call.response_model, found.call.operation) == ("resp_1", "gpt-4o-mini-2024-07-18", "chat")
+    assert (found.response_id, found.call.response_model, found.call.operation) == (
+        "resp_1",
+        "gpt-4o-mini-2024-07-18",
+        "chat",
+    )
 
 
 def test_conventions_1_40_name_cache_writes_creation() -> None:
