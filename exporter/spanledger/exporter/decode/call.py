@@ -45,7 +45,7 @@ def reading_of(plan: Plan, emitter: str, said: tuple[bytes, ...], span_name: byt
     """How to read a span whose `plan.calling` attributes have these raw values. None: it says nothing of a call."""
     values = {key: text(value)[:TEXT_CHARS_MAX] for key, value in zip(plan.calling, said, strict=True)}
     if plan.explicit:
-        return Reading(_call(plan, values, emitter, "work", EXPLICIT, _first(values, plan.operation)), True, (), "")  # noqa: FBT003
+        return Reading(_call(plan, values, emitter, ("work", EXPLICIT, _first(values, plan.operation))), True, (), "")  # noqa: FBT003
     if plan.dialect is None:
         return None
     return _of_dialect(plan, plan.dialect, values, emitter, span_name.decode(errors="replace"))
@@ -62,7 +62,7 @@ def _of_dialect(
     is_call = operation in dialect.inference or (
         not operation and bool(_first(values, (*plan.request_model, *plan.response_model)))
     )
-    call = _call(plan, values, emitter, "rollup" if is_rollup else "inference", dialect.name, operation)
+    call = _call(plan, values, emitter, ("rollup" if is_rollup else "inference", dialect.name, operation))
     return Reading(
         call=call,
         known=is_rollup or is_call,
@@ -71,8 +71,9 @@ def _of_dialect(
     )
 
 
-def _call(plan: Plan, values: Mapping[str, str], emitter: str, role: Role, dialect: str, operation: str) -> Call:
-    aliases = plan.dialect.providers if plan.dialect else {}
+def _call(plan: Plan, values: Mapping[str, str], emitter: str, kind: tuple[Role, str, str]) -> Call:
+    role, dialect, operation = kind
+    aliases: Mapping[str, str] = plan.dialect.providers if plan.dialect else {}
     providers = (aliases.get(name, name) for key in plan.provider if (name := values[key]))
     return Call(
         role=role,

@@ -83,7 +83,7 @@ def _doubts(reading: Reading, usage: dict[str, int]) -> tuple[str, ...]:
     return (*doubts, *(() if reading.known else ("unknown_operation",)))
 
 
-def _claim(
+def _claim(  # noqa: PLR0917 (what was worked out of one span)
     span: UsageRecord,
     plan: Plan,
     credential: Credential,

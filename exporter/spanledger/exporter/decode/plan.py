@@ -63,7 +63,7 @@ def plan_for(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
 
     none: Keys = ()
     extra = sorted(key for key in keys if key.startswith(a.LEDGER_PREFIX) and key not in _NOT_METADATA)
-    theirs = dialect.attribution if dialect else {}
+    theirs: Mapping[str, Keys] = dialect.attribution if dialect else {}
     fields = tuple(
         (field, found)
         for field in dict.fromkeys((*ATTRIBUTION_KEYS, *theirs))

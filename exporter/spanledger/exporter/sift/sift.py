@@ -240,13 +240,9 @@ def _kept(pairs: Sequence[bytes]) -> tuple[dict[str, bytes], list[bytes], tuple[
     kept = list(compress(pairs, read))
     if len(kept) == len(values):
         return values, kept, ()
-    stated = dict.fromkeys(stated for stated in read if stated)
-    conflicting = sorted(key for key, times in Counter(key for key, _ in stated).items() if times > 1)
-    return (
-        values,
-        list({stated: pair for pair, stated in zip(pairs, read, strict=True) if stated}.values()),
-        tuple(conflicting),
-    )
+    distinct = {stated: pair for pair, stated in zip(pairs, read, strict=True) if stated}
+    conflicting = sorted(key for key, times in Counter(key for key, _ in distinct).items() if times > 1)
+    return values, list(distinct.values()), tuple(conflicting)
 
 
 def _opened(stated: dict[str, bytes], pairs: list[bytes]) -> tuple[dict[str, bytes], list[bytes]]:
