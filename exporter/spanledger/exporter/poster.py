@@ -15,7 +15,7 @@ from spanledger.exporter.posting.batch import decode_batch, rated
 from spanledger.exporter.posting.book import event_of
 from spanledger.exporter.posting.seen import Seen, charge_seen_key, trace_seen_key
 from spanledger.exporter.posting.tables import LedgerTables
-from spanledger.exporter.settle import Rule, Settlement, Settler, Standing
+from spanledger.exporter.settle import NO_CHARGE, Ruling, Settlement, Settler, Standing, Unknown
 from spanledger.exporter.sift import Handoff
 from spanledger.exporter.store import RefusedRowsError, Store
 from spanledger.exporter.store.blocks import PostingRow
@@ -99,10 +99,9 @@ class Poster:
 
     def _write(self, settlement: Settlement, events: list[LedgerEvent], now_ns: int) -> None:
         """Each step is durable before the next; posting the same records again repairs a crash between two."""
-        withdrawn = [charge.charge_id for charge in settlement.withdrawn]
-        with self._tables.touching(events, withdrawn):
+        with self._tables.touching(events, settlement.withdrawn):
             self._tables.insert_claims(settlement.rulings, now_ns)
-            self._tables.reverse(withdrawn, now_ns)
+            self._tables.reverse(settlement.withdrawn, now_ns)
             self._tables.insert_events(events)
 
     def _commit(self, batch: Batch, counts: Counter[str], now_ns: int) -> None:
@@ -118,30 +117,38 @@ class Poster:
 
     def _recall(self, arrivals: list[Standing]) -> None:
         """Bring back every stored claim that the arriving ones could meet, and whatever those could meet."""
-        found: dict[bytes, tuple[Standing, Rule, bytes]] = {}
+        found: dict[bytes, Ruling] = {}
         if self._seen is None:
             self._seen = self._tables.seen()
+            self._settler.know(self._tables.tellers())
             found = {each[0].claim_id: each for each in self._tables.pending(PENDING_MAX)}
         seen = self._seen
-        traces, charges = self._settler.unknown([*arrivals, *(standing for standing, _, _ in found.values())])
-        new_traces = {trace_id for _, trace_id in traces}
-        asked_traces: set[str] = set()
-        asked_charges: set[bytes] = set()
+        unknown = self._settler.unknown([*arrivals, *(standing for standing, _, _ in found.values())])
+        asked = Unknown(set(), {}, set())
+        new_traces = unknown.traces
         while True:
-            some_traces = {each for _, each in traces if trace_seen_key(each) in seen} - asked_traces
-            some_charges = {each for each in charges if charge_seen_key(each) in seen} - asked_charges
-            if not some_traces and not some_charges:
+            traces = {key for key in unknown.traces - asked.traces if trace_seen_key(key[1]) in seen}
+            responses = {
+                charge_id: response_id
+                for charge_id, response_id in unknown.responses.items()
+                if charge_id not in asked.responses and charge_seen_key(charge_id) in seen
+            }
+            likenesses = {key for key in unknown.likenesses - asked.likenesses if key in seen}
+            asked = Unknown(
+                asked.traces | unknown.traces,
+                asked.responses | unknown.responses,
+                asked.likenesses | unknown.likenesses,
+            )
+            if not traces and not responses and not likenesses:
                 break
-            recalled = self._tables.recall(some_traces, some_charges)
+            recalled = self._tables.recall({trace for _, trace in traces}, responses.values(), likenesses)
             found |= {each[0].claim_id: each for each in recalled}
-            asked_traces |= some_traces
-            asked_charges |= some_charges
-            traces, charges = self._settler.unknown(standing for standing, _, _ in recalled)
-        if found:
-            open_charges = self._tables.open_charges({charge_id for _, _, charge_id in found.values()})
-            self._settler.learn(((standing, rule) for standing, rule, _ in found.values()), open_charges)
-        seen.add(map(trace_seen_key, new_traces))
+            unknown = self._settler.unknown([standing for standing, _, _ in recalled])
+        opened = self._tables.open_charges({charge_id for _, charge_id, _ in found.values()} - {NO_CHARGE})
+        self._settler.learn(found.values(), opened, asked.likenesses)
+        seen.add(trace_seen_key(trace_id) for _, trace_id in new_traces)
         seen.add(charge_seen_key(standing.response_charge) for standing in arrivals if standing.response_charge)
+        seen.add(standing.likeness for standing in arrivals if standing.likeness)
 
     def _forget(self) -> None:
         """After a failure: what the store really holds is asked again."""

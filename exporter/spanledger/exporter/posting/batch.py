@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from spanledger.exporter import rate
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode import Quarantined, decode
-from spanledger.exporter.journal import Record, RecordType, Signal
+from spanledger.exporter.journal import Record, RecordType
 from spanledger.exporter.rate import Rated
 from spanledger.exporter.settle import Charge, Standing, stand
 from spanledger.exporter.sift import Handoff, sift
@@ -33,9 +33,10 @@ def decode_batch(batch: Iterable[tuple[object, Record]], handoff: Handoff, poiso
         entry = record.entry
         if entry.type is RecordType.CLOSE:
             decoded.close = True
-        if entry.type is not RecordType.REQUEST or entry.signal is not Signal.TRACES:
+        signal = entry.signal.charged
+        if entry.type is not RecordType.REQUEST or signal is None:
             continue
-        spans = handoff.take(entry.payload) or sift(entry.payload).spans
+        spans = handoff.take(entry.payload, signal) or sift(entry.payload, signal).spans
         credential = Credential(entry.scope, entry.tenant)
         decoded.counts["accepted"] += entry.elements
         decoded.counts["not_usage"] += entry.elements - len(spans)

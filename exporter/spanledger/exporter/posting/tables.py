@@ -6,11 +6,11 @@ dirty days, claims, reversals, events, quarantine, the posting's own row. That l
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
-from spanledger.exporter.posting.seen import Seen
-from spanledger.exporter.settle import Rule, Standing
-from spanledger.exporter.settle.charge import response_charge_of
+from spanledger.exporter.posting.seen import Seen, charge_seen_key
+from spanledger.exporter.settle import COLUMNS as POSTED_COLUMNS
+from spanledger.exporter.settle import Posted, Rule, Ruling, Standing, Teller, TraceKey, response_charge, stand
 from spanledger.exporter.store import Store
 from spanledger.exporter.store.blocks import (
     ClaimRow,
@@ -26,16 +26,23 @@ from spanledger.schemas import StoreUnavailableError
 from spanledger.schemas.claim import unseal
 from spanledger.schemas.event import COLUMNS, LedgerEvent
 
+_Key = TypeVar("_Key", str, bytes, int)
+
 # Keys in one recall: the text of a statement stays well under ClickHouse's 256 KiB default.
 _KEYS_PER_RECALL: Final = 2_000
 
 _CHARGES: Final = "(SELECT arrayJoin(arrayMap(id -> toFixedString(unhex(id), 16), {charges:Array(String)})))"
 
-_RECALL: Final = f"""
+# The keys are looked for in narrow columns with skipping indices; payloads are read of what was found.
+_RECALL: Final = """
 SELECT claim_id, payload, rule, toUnixTimestamp64Nano(received_at), charge_id
 FROM ledger_claims FINAL
-WHERE trace_id IN {{traces:Array(String)}} OR charge_id IN {_CHARGES}
-"""  # noqa: S608 (our own text)
+WHERE (tenant, claim_id) IN (
+    SELECT tenant, claim_id FROM ledger_claims
+    WHERE trace_id IN {traces:Array(String)} OR response_id IN {responses:Array(String)}
+    OR likeness IN {likenesses:Array(UInt64)}
+)
+"""
 
 _PENDING: Final = """
 SELECT claim_id, payload, rule, toUnixTimestamp64Nano(received_at), charge_id
@@ -43,9 +50,10 @@ FROM ledger_claims FINAL WHERE rule = 'pending' ORDER BY received_at LIMIT {limi
 """
 
 _OPEN: Final = f"""
-SELECT charge_id FROM ledger_events FINAL WHERE charge_id IN {_CHARGES}
-GROUP BY charge_id
-HAVING countIf(kind IN ('charge', 'attempt')) > countIf(kind = 'reversal')
+SELECT charge_id, {", ".join(POSTED_COLUMNS)}
+FROM ledger_events FINAL
+WHERE charge_id IN {_CHARGES} AND kind IN ('charge', 'attempt')
+AND event_id NOT IN (SELECT reverses FROM ledger_events WHERE kind = 'reversal' AND charge_id IN {_CHARGES})
 """  # noqa: S608 (our own text)
 
 _BOOKED: Final = f"""
@@ -79,33 +87,52 @@ class LedgerTables:
         self._rollup.recover()
 
     def seen(self) -> Seen:
-        """The filter over every trace and charge that the store holds. Reads 16 bytes a claim."""
+        """The filter over every key that the store's claims can be recalled by. Reads 24 bytes a claim."""
         seen = Seen()
         rows = self._store.query(
             "SELECT reinterpretAsUInt64(reverse(substring(unhex(trace_id), 1, 8))),"
-            " reinterpretAsUInt64(reverse(substring(charge_id, 9, 8))) FROM ledger_claims"
+            " reinterpretAsUInt64(reverse(substring(charge_id, 9, 8))), likeness FROM ledger_claims"
         )
         seen.add(cast("int", key) for row in rows for key in row)
+        # A claim alone in its charge has its own response's; of the others each is asked.
+        rows = self._store.query(
+            "SELECT scope, response_id FROM ledger_claims WHERE rule != 'single' AND response_id != ''"
+        )
+        seen.add(charge_seen_key(response_charge(cast("str", scope), cast("str", each))) for scope, each in rows)
         return seen
 
-    def recall(self, traces: Iterable[str], charges: Iterable[bytes]) -> list[tuple[Standing, Rule, bytes]]:
-        """The stored claims of some traces, and of some charges: standing, rule, charge id."""
-        found: list[tuple[Standing, Rule, bytes]] = []
-        for some_traces, some_charges in _chunks(sorted(traces), sorted(charges)):
-            parameters = {"traces": some_traces, "charges": [charge.hex() for charge in some_charges]}
-            found += [_standing(row) for row in self._store.query(_RECALL, parameters)]
-        return found
+    def tellers(self) -> list[tuple[TraceKey, Teller]]:
+        """Who tells of whose calls: (scope, service) and (signal, emitter)."""
+        rows = self._store.query(
+            "SELECT DISTINCT scope, service_name, signal, emitter FROM ledger_claims WHERE likeness != 0"
+        )
+        texts = cast("list[tuple[str, str, str, str]]", rows)
+        return [((scope, service), (signal, emitter)) for scope, service, signal, emitter in texts]
 
-    def pending(self, limit: int) -> list[tuple[Standing, Rule, bytes]]:
+    def recall(
+        self, traces: Iterable[str], responses: Iterable[str], likenesses: Iterable[int]
+    ) -> list[tuple[Standing, bytes, Rule]]:
+        """The stored claims of some traces, response ids and likenesses."""
+        found: dict[bytes, Ruling] = {}
+        asked: list[tuple[str, Sequence[str | int]]] = []
+        asked += [("traces", some) for some in _chunks(sorted(traces))]
+        asked += [("responses", some) for some in _chunks(sorted(responses))]
+        asked += [("likenesses", some) for some in _chunks(sorted(likenesses))]
+        for name, keys in asked:
+            rows = self._store.query(_RECALL, {"traces": [], "responses": [], "likenesses": [], name: keys})
+            found |= {ruling[0].claim_id: ruling for ruling in map(_ruling, rows)}
+        return list(found.values())
+
+    def pending(self, limit: int) -> list[Ruling]:
         """The roll-ups whose window was open when posting last stopped, oldest first."""
-        return [_standing(row) for row in self._store.query(_PENDING, {"limit": limit})]
+        return [_ruling(row) for row in self._store.query(_PENDING, {"limit": limit})]
 
-    def open_charges(self, charges: Iterable[bytes]) -> set[bytes]:
-        """Those of some charges that have an event which is not reversed."""
-        opened: set[bytes] = set()
-        for _, some in _chunks([], sorted(charges)):
+    def open_charges(self, charges: Iterable[bytes]) -> dict[bytes, Posted]:
+        """Those of some charges that have an event which is not reversed, and what it says."""
+        opened: dict[bytes, Posted] = {}
+        for some in _chunks(sorted(charges)):
             rows = self._store.query(_OPEN, {"charges": [charge.hex() for charge in some]})
-            opened |= {cast("bytes", row[0]) for row in rows}
+            opened |= {cast("bytes", row[0]): cast("Posted", tuple(row[1:])) for row in rows}
         return opened
 
     def posted_through(self, shard: str) -> int:
@@ -118,7 +145,7 @@ class LedgerTables:
     def touching(self, events: Sequence[LedgerEvent], withdrawn: Sequence[bytes]) -> AbstractContextManager[None]:
         """Hold this around the inserts of events and of the reversals of charges: their days' sums are changing."""
         times_ns = {event.booked_time for event in events}
-        for _, some in _chunks([], withdrawn):
+        for some in _chunks(withdrawn):
             rows = self._store.query(_BOOKED, {"charges": [charge.hex() for charge in some]})
             times_ns |= {cast("int", row[0]) for row in rows}
         return self._rollup.touching(self._rollup.days_of(times_ns))
@@ -134,9 +161,11 @@ class LedgerTables:
                 charge_id,
                 rule,
                 standing.claim.scope,
-                standing.claim.trace_id,
+                standing.trace_key[1],
                 standing.claim.response_id,
+                standing.likeness,
                 standing.claim.attribution.service_name,
+                *standing.teller,
                 standing.claim.start_ns,
                 standing.received_ns,
                 settled_ns,
@@ -150,7 +179,7 @@ class LedgerTables:
         """Take back every open event of some charges: the same row negated, with an id made from the event's."""
         columns = [f"`{name}`" for name in COLUMNS]
         taken = {**_NEGATED, "ingest_time": f"fromUnixTimestamp64Nano(toInt64({received_ns}), 'UTC')"}
-        for _, some in _chunks([], charges):
+        for some in _chunks(charges):
             ids = ", ".join(f"unhex('{charge.hex()}')" for charge in some)
             self._store.command(
                 f"INSERT INTO ledger_events ({', '.join(columns)})"  # noqa: S608 (hex digits and our own columns)
@@ -188,13 +217,10 @@ class LedgerTables:
         self._rollup.refresh()
 
 
-def _standing(row: tuple[object, ...]) -> tuple[Standing, Rule, bytes]:
-    claim_id, payload, rule, received_ns, charge_id = cast("tuple[bytes, str, Rule, int, bytes]", row)
-    claim = unseal(payload)
-    return Standing(claim_id, payload.encode(), claim, received_ns, response_charge_of(claim)), rule, charge_id
+def _ruling(row: tuple[object, ...]) -> Ruling:
+    _, payload, rule, received_ns, charge_id = cast("tuple[bytes, str, Rule, int, bytes]", row)
+    return stand(unseal(payload), received_ns), charge_id, rule
 
 
-def _chunks(traces: Sequence[str], charges: Sequence[bytes]) -> Iterable[tuple[Sequence[str], Sequence[bytes]]]:
-    for start in range(0, max(len(traces), len(charges)), _KEYS_PER_RECALL):
-        end = start + _KEYS_PER_RECALL
-        yield traces[start:end], charges[start:end]
+def _chunks(keys: Sequence[_Key]) -> Iterable[Sequence[_Key]]:
+    return (keys[start : start + _KEYS_PER_RECALL] for start in range(0, len(keys), _KEYS_PER_RECALL))

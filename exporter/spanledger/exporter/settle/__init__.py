@@ -1,6 +1,27 @@
 """Claims → charges: every provider response once. Pure: a function of the claim set and of journal time."""
 
-from spanledger.exporter.settle.charge import Charge, Rule, Standing, charge_of, stand
-from spanledger.exporter.settle.settler import Settlement, Settler
+from spanledger.exporter.settle.charge import Charge, Rule, charge_of
+from spanledger.exporter.settle.memory import Teller, TraceKey, Unknown
+from spanledger.exporter.settle.posted import COLUMNS, Posted, posted_of
+from spanledger.exporter.settle.settler import NO_CHARGE, Ruling, Settlement, Settler
+from spanledger.exporter.settle.standing import Standing, likenesses_near, response_charge, stand
 
-__all__ = ["Charge", "Rule", "Settlement", "Settler", "Standing", "charge_of", "stand"]
+__all__ = [
+    "COLUMNS",
+    "NO_CHARGE",
+    "Charge",
+    "Posted",
+    "Rule",
+    "Ruling",
+    "Settlement",
+    "Settler",
+    "Standing",
+    "Teller",
+    "TraceKey",
+    "Unknown",
+    "charge_of",
+    "likenesses_near",
+    "posted_of",
+    "response_charge",
+    "stand",
+]

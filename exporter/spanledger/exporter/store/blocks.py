@@ -52,7 +52,10 @@ class ClaimRow(NamedTuple):
     scope: str
     trace_id: str
     response_id: str
+    likeness: int
     service_name: str
+    signal: str
+    emitter: str
     claim_time: int
     received_at: int
     settled_at: int
@@ -166,7 +169,10 @@ _CLAIMS: Final = _Table(
         "scope": _WORD,
         "trace_id": "String",
         "response_id": "String",
+        "likeness": "UInt64",
         "service_name": _WORD,
+        "signal": _WORD,
+        "emitter": _WORD,
         "claim_time": _TIME,
         "received_at": _TIME,
         "settled_at": _TIME,

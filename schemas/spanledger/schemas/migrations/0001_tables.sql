@@ -98,13 +98,17 @@ CREATE TABLE IF NOT EXISTS ledger_claims (
     scope LowCardinality(String),
     trace_id String,
     response_id String,
+    likeness UInt64,
     service_name LowCardinality(String),
+    signal LowCardinality(String),
+    emitter LowCardinality(String),
     claim_time DateTime64(9, 'UTC'),
     received_at DateTime64(9, 'UTC'),
     settled_at DateTime64(9, 'UTC'),
     payload String,
     INDEX trace_id_bloom trace_id TYPE bloom_filter GRANULARITY 1,
     INDEX response_id_bloom response_id TYPE bloom_filter GRANULARITY 1,
+    INDEX likeness_bloom likeness TYPE bloom_filter GRANULARITY 1,
     INDEX charge_id_bloom charge_id TYPE bloom_filter GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(settled_at)

@@ -1,0 +1,181 @@
+"""The claims in memory, and which of them can meet. Bounded: what is forgotten is recalled from the store by its keys.
+
+A trace is here whole or not at all, and with it every trace it is tied to: by a response id in both, or by claims that
+resemble each other. Such a *closure* is what settlement looks at, and what is forgotten together.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from spanledger.exporter.settle.charge import Rule
+from spanledger.exporter.settle.resemblance import alike
+from spanledger.exporter.settle.standing import Standing, likenesses_near
+
+TraceKey = tuple[str, str]
+Teller = tuple[str, str]
+
+
+class Place(NamedTuple):
+    """Where a claim is: its charge, its rule, and its heading in the accounting invariant (DESIGN 3)."""
+
+    charge_id: bytes
+    rule: Rule
+    heading: str
+
+
+class Unknown(NamedTuple):
+    """Keys that memory cannot answer for: to be recalled if the store has them."""
+
+    traces: set[TraceKey]
+    responses: dict[bytes, str]
+    """Response charge → response id."""
+    likenesses: set[int]
+
+
+@dataclass(slots=True, eq=False)
+class Trace:
+    """The claims of one trace, all of them."""
+
+    key: TraceKey
+    claims: dict[bytes, Standing] = field(default_factory=dict[bytes, Standing])
+    places: dict[bytes, Place] = field(default_factory=dict[bytes, Place])
+    """Claims as they were last posted; one that is not here never was."""
+    expired: frozenset[bytes] = frozenset()
+    """Roll-ups whose window has ended."""
+    ties: "set[Trace] | None" = None
+    """Traces that must be looked at with this one."""
+    plain: bool = True
+    """Whether no claim of this trace can meet another of it: there is one, or each has a response id of its own."""
+
+
+class Memory:
+    """Claims by trace, response and likeness."""
+
+    def __init__(self) -> None:
+        self.traces: OrderedDict[TraceKey, Trace] = OrderedDict()
+        self.claims = 0
+        self._responses: dict[bytes, Trace] = {}
+        self._tellers: dict[TraceKey, Teller] = {}
+        """(scope, service) → who tells of its calls."""
+        self._told_by_several: set[TraceKey] = set()
+        self._likes: dict[int, list[tuple[Trace, Standing]]] = {}
+        """Likeness → the claims that have it, for services of which several tell."""
+        self._whole: set[int] = set()
+        """Likenesses of which memory has every claim there is."""
+
+    def trace(self, key: TraceKey) -> Trace:
+        """The trace with a key, now the newest."""
+        trace = self.traces.get(key)
+        if trace is None:
+            trace = self.traces[key] = Trace(key)
+        else:
+            self.traces.move_to_end(key)
+        return trace
+
+    def tell(self, service: TraceKey, teller: Teller) -> None:
+        """Know that somebody tells of a service's calls; from the second teller on, likes are looked for."""
+        if self._tellers.setdefault(service, teller) != teller and service not in self._told_by_several:
+            self._told_by_several.add(service)
+            for trace in self.traces.values():
+                for standing in trace.claims.values():
+                    if standing.likeness and _service(standing) == service:
+                        self._tie_likes(trace, standing)
+
+    def unknown(self, standings: Sequence[Standing]) -> Unknown:
+        """The traces, responses and likenesses of some claims that are not in memory."""
+        unknown = Unknown(set(), {}, set())
+        for standing in standings:
+            if standing.likeness:
+                self.tell(_service(standing), standing.teller)
+        for standing in standings:
+            if (key := standing.trace_key) not in self.traces:
+                unknown.traces.add(key)
+            if (charge_id := standing.response_charge) and charge_id not in self._responses:
+                unknown.responses[charge_id] = standing.claim.response_id
+            if standing.likeness and self._told_by_several and _service(standing) in self._told_by_several:
+                unknown.likenesses.update(key for key in likenesses_near(standing.likeness) if key not in self._whole)
+        return unknown
+
+    def is_whole(self, likenesses: Iterable[int]) -> None:
+        """Memory now has every claim with these likenesses."""
+        self._whole.update(likenesses)
+
+    def keep(self, standing: Standing, trace: Trace) -> None:
+        """Remember a claim, and what it ties together."""
+        claim, charge_id = standing.claim, standing.response_charge
+        is_call = claim.call.role != "rollup"
+        known = self._responses.get(charge_id) if charge_id else None
+        if not trace.claims:
+            trace.plain = is_call
+        elif trace.plain:
+            trace.plain = is_call and charge_id != b"" and known is not trace and _none_like(standing, trace)
+        if charge_id:
+            if known is None:
+                self._responses[charge_id] = trace
+            elif known is not trace:
+                _tie(trace, known)
+        trace.claims[standing.claim_id] = standing
+        self.claims += 1
+        if standing.likeness:
+            service = _service(standing)
+            if service in self._told_by_several:
+                self._tie_likes(trace, standing)
+            elif self._tellers.get(service) != standing.teller:
+                self.tell(service, standing.teller)
+
+    def closures(self, traces: Iterable[Trace]) -> Iterator[list[Trace]]:
+        """The closure of each trace, once."""
+        done: set[Trace] = set()
+        for start in traces:
+            if start in done:
+                continue
+            closure, ahead = {start: None}, [start]
+            while ahead:
+                for other in ahead.pop().ties or ():
+                    if other not in closure:
+                        closure[other] = None
+                        ahead.append(other)
+            done.update(closure)
+            yield list(closure)
+
+    def forget(self, closure: Iterable[Trace]) -> None:
+        """Drop a closure."""
+        for trace in closure:
+            del self.traces[trace.key]
+            self.claims -= len(trace.claims)
+            for standing in trace.claims.values():
+                self._responses.pop(standing.response_charge, None)
+                self._whole.discard(standing.likeness)
+                if standing.likeness in self._likes:
+                    likes = [each for each in self._likes[standing.likeness] if each[0] is not trace]
+                    self._likes[standing.likeness] = likes
+                    if not likes:
+                        del self._likes[standing.likeness]
+
+    def _tie_likes(self, trace: Trace, standing: Standing) -> None:
+        for key in likenesses_near(standing.likeness):
+            for other_trace, other in self._likes.get(key, ()):
+                if alike(standing, other):
+                    trace.plain = trace.plain and other_trace is not trace
+                    if other_trace is not trace:
+                        _tie(trace, other_trace)
+        self._likes.setdefault(standing.likeness, []).append((trace, standing))
+
+
+def _service(standing: Standing) -> TraceKey:
+    return standing.claim.scope, standing.claim.attribution.service_name
+
+
+def _none_like(standing: Standing, trace: Trace) -> bool:
+    """Whether no claim of a trace is without a response id or of the same span."""
+    span_id = standing.claim.span_id
+    return all(other.response_charge and other.claim.span_id != span_id for other in trace.claims.values())
+
+
+def _tie(one: Trace, other: Trace) -> None:
+    for this, that in ((one, other), (other, one)):
+        if this.ties is None:
+            this.ties = set()
+        this.ties.add(that)

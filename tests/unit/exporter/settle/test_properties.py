@@ -1,0 +1,106 @@
+"""Settlement is a pure function of the claim set (DESIGN 5): how claims come changes how much is corrected, no sum."""
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.settling import SECOND_NS, claim, net, settle, standing
+
+from spanledger.exporter.settle import NO_CHARGE, Ruling, Settlement, Settler, posted_of
+from spanledger.schemas.claim import Claim, Role
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> list[Claim]:
+    """Calls, calls told twice (by id, nested, unlinked), roll-ups, attempts, logs: a few traces of a few spans."""
+    claims: list[Claim] = []
+    for span in range(1, draw(st.integers(1, 9)) + 1):
+        start = draw(st.integers(0, 20))
+        role: Role = draw(st.sampled_from(["inference", "inference", "rollup"]))
+        usage = {"input_tokens": draw(st.integers(1, 2)), "output_tokens": draw(st.sampled_from([0, 1, 40]))}
+        error = draw(st.booleans()) and draw(st.booleans())
+        claims.append(
+            claim(
+                draw(st.sampled_from([span, span, max(span - 1, 1)])),
+                trace=draw(st.integers(0, 2)),
+                response_id=draw(st.sampled_from(["", "", "r1", "r2"])),
+                role=role,
+                usage={} if error else usage,
+                seconds=(start, start + draw(st.integers(1, 15))),
+                parent=draw(st.integers(0, 9)),
+                emitter=draw(st.sampled_from(["client", "framework"])),
+                service=draw(st.sampled_from(["shop", "shop", ""])),
+                signal=draw(st.sampled_from(["traces", "traces", "logs"])),
+                error=error,
+            )
+        )
+    return claims
+
+
+class Ledger:
+    """The stored claims and open events that settlements leave behind, for a settler that remembers nothing."""
+
+    def __init__(self) -> None:
+        self.rulings: dict[bytes, Ruling] = {}
+        self.opened: dict[bytes, tuple[str | int | None, ...]] = {}
+
+    def post(self, settlement: Settlement) -> None:
+        """Keep what a settlement says, as the store would."""
+        self.rulings |= {ruling[0].claim_id: ruling for ruling in settlement.rulings}
+        for charge_id in settlement.withdrawn:
+            del self.opened[charge_id]
+        self.opened |= {charge.charge_id: posted_of(charge) for charge in settlement.charges}
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(world=worlds(), data=st.data())
+def test_order_batching_and_redelivery_never_change_a_net_sum(world: list[Claim], data: st.DataObject) -> None:
+    """Nor does a restart between two batches, with nothing but the store to go by."""
+    expected = net(settle(world))
+    settler, settlements, ledger = Settler(), list[Settlement](), Ledger()
+    arrivals = data.draw(st.permutations(world + data.draw(st.lists(st.sampled_from(world), max_size=4))))
+    now, sent = 0, len(arrivals)
+    while arrivals:
+        size = data.draw(st.integers(1, len(arrivals)))
+        batch, arrivals = arrivals[:size], arrivals[size:]
+        now += data.draw(st.sampled_from([1, 30, 90]))
+        settlements.append(settler.settle([standing(each, now) for each in batch], now * SECOND_NS))
+        ledger.post(settlements[-1])
+        if data.draw(st.booleans()):
+            settler = Settler()
+            settler.learn(ledger.rulings.values(), ledger.opened)
+    settlements.append(settler.settle([], now * SECOND_NS, close=True))
+    ledger.post(settlements[-1])
+    assert net(*settlements) == expected
+    counts: Counter[str] = Counter()
+    for settlement in settlements:
+        counts.update(settlement.counts)
+    assert sum(counts.values()) == sent
+    assert counts["pending"] == 0
+    charged = {charge_id for _, charge_id, _ in ledger.rulings.values()} - {NO_CHARGE}
+    assert charged == ledger.opened.keys()
+
+
+@settings(max_examples=500, deadline=None)
+@given(world=worlds(), data=st.data())
+def test_two_receivers_converge(world: list[Claim], data: st.DataObject) -> None:
+    """Each settles its share against what the other stored; the last to look sets it right."""
+    expected = net(settle(world))
+    ledger, settlements = Ledger(), list[Settlement]()
+    shares = data.draw(st.lists(st.booleans(), min_size=len(world), max_size=len(world)))
+    for mine in (True, False, True):
+        settler = Settler()
+        settler.learn(ledger.rulings.values(), ledger.opened)
+        share = [standing(each) for each, own in zip(world, shares, strict=True) if own is mine]
+        settlements.append(settler.settle(share, 0))
+        ledger.post(settlements[-1])
+    settlements.append(settler.settle([], 0, close=True))
+    assert net(*settlements) == expected
+
+
+@settings(max_examples=500, deadline=None)
+@given(world=worlds())
+def test_parent_links_are_a_help_and_no_need(world: list[Claim]) -> None:
+    """Usage is never invented: what is charged is at most what the calls state."""
+    stated = sum(each.usage.get("input_tokens", 0) for each in world)
+    assert 0 <= sum(number for (_, unit), number in net(settle(world)).items() if unit == "input_tokens") <= stated
