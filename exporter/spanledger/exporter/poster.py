@@ -100,8 +100,8 @@ class Poster:
     def _write(self, settlement: Settlement, events: list[LedgerEvent], now_ns: int) -> None:
         """Each step is durable before the next; posting the same records again repairs a crash between two."""
         with self._tables.touching(events, settlement.withdrawn):
-            self._tables.insert_claims(settlement.rulings, now_ns)
             self._tables.reverse(settlement.withdrawn, now_ns)
+            self._tables.insert_claims(settlement.rulings, now_ns)
             self._tables.insert_events(events)
 
     def _commit(self, batch: Batch, counts: Counter[str], now_ns: int) -> None:

@@ -102,6 +102,11 @@ def seal(claim: Claim) -> tuple[bytes, bytes]:
     return claim.start_ns.to_bytes(8, "big") + blake2b(payload, digest_size=8).digest(), payload
 
 
+def payload_of(claim: Claim) -> bytes:
+    """The claim as it is stored: the payload that `seal` gives."""
+    return _encode(claim)
+
+
 def unseal(payload: bytes | str) -> Claim:
     """Read a stored claim back. Raises `msgspec.DecodeError` on a payload no `seal` made."""
     return _decode(payload)

@@ -1,7 +1,7 @@
 """The statements of posting and recall. What is asked of the store, and nothing about why.
 
 Order of a posting, each step durable before the next (a crash between two is repaired by posting again):
-dirty days, claims, reversals, events, quarantine, the posting's own row. That last row is the commit mark.
+dirty days, reversals, claims, events, quarantine, the posting's own row. That last row is the commit mark.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ from spanledger.exporter.store.blocks import (
 )
 from spanledger.exporter.store.rollup import Rollup
 from spanledger.schemas import StoreUnavailableError
-from spanledger.schemas.claim import unseal
+from spanledger.schemas.claim import payload_of, unseal
 from spanledger.schemas.event import COLUMNS, LedgerEvent
 
 _Key = TypeVar("_Key", str, bytes, int)
@@ -169,7 +169,7 @@ class LedgerTables:
                 standing.claim.start_ns,
                 standing.received_ns,
                 settled_ns,
-                standing.payload,
+                payload_of(standing.claim),
             )
             for standing, charge_id, rule in rulings
         ]

@@ -37,7 +37,7 @@ _DOUBTS: Final = frozenset({"inconsistent", "unknown_operation", "attributes_dro
 """Flags of counts that may be a guess, or short."""
 
 
-class Charge(msgspec.Struct, frozen=True):
+class Charge(msgspec.Struct, frozen=True, gc=False):
     """What one provider response (or unit of work) used, and whom it is charged to."""
 
     charge_id: bytes
@@ -54,20 +54,26 @@ class Charge(msgspec.Struct, frozen=True):
 def charge_of(standings: Iterable[Standing], rule: Rule = "single") -> Charge:
     """The charge of a group of claims (at least one) about one call, grouped by a rule."""
     group = sorted(standings, key=_claim_id)
-    first, alone = group[0], len(group) == 1
-    claim = first.claim if alone else merged([standing.claim for standing in voices(group)])
-    response_charge = first.response_charge if alone else response_charge_of(claim)
+    if len(group) == 1:
+        return _charge(group[0].claim, group[0].response_charge, group, rule)
+    claim = merged([standing.claim for standing in voices(group)])
+    return _charge(claim, response_charge_of(claim), group, rule)
+
+
+def _charge(claim: Claim, response_charge: bytes, group: list[Standing], rule: Rule) -> Charge:
+    first = group[0]
     return Charge(
-        charge_id=(response_charge if rule != "aggregate" else b"") or first.claim_id,
-        kind="attempt" if claim.status == "error" and not claim.usage else "charge",
-        claim_ids=tuple(map(_claim_id, group)),
-        claim=claim,
-        quality=_QUALITY_OF.get(rule) or _quality(claim),
-        received_ns=first.received_ns if alone else max(standing.received_ns for standing in group),
-        start_ns=first.claim.start_ns,
+        (response_charge if rule != "aggregate" else b"") or first.claim_id,
+        "attempt" if claim.status == "error" and not claim.usage else "charge",
+        tuple(map(_claim_id, group)),
+        claim,
+        _QUALITY_OF.get(rule) or _quality(claim),
+        max(map(_received_ns, group)),
+        first.claim.start_ns,
     )
 
 
+_received_ns = attrgetter("received_ns")
 _QUALITY_OF: Final[dict[Rule, Quality]] = {"aggregate": "aggregate", "resemblance": "probable"}
 _claim_id = attrgetter("claim_id")
 
@@ -82,8 +88,8 @@ def voices(group: list[Standing]) -> list[Standing]:
     return list(speaking.values())
 
 
-def _fullness(standing: Standing) -> tuple[int, int, bytes]:
-    return len(standing.claim.usage), len(standing.payload), standing.claim_id[8:]
+def _fullness(standing: Standing) -> tuple[int, bytes]:
+    return len(standing.claim.usage), standing.claim_id[8:]
 
 
 def _quality(claim: Claim) -> Quality:

@@ -6,8 +6,9 @@ resemble each other. Such a *closure* is what settlement looks at, and what is f
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from spanledger.exporter.settle.charge import Rule
 from spanledger.exporter.settle.resemblance import alike
@@ -34,20 +35,25 @@ class Unknown(NamedTuple):
     likenesses: set[int]
 
 
-@dataclass(slots=True, eq=False)
-class Trace:
+class Trace(msgspec.Struct, eq=False):
     """The claims of one trace, all of them."""
 
     key: TraceKey
-    claims: dict[bytes, Standing] = field(default_factory=dict[bytes, Standing])
-    places: dict[bytes, Place] = field(default_factory=dict[bytes, Place])
+    claims: dict[bytes, Standing] = {}
+    places: dict[bytes, Place] = {}
     """Claims as they were last posted; one that is not here never was."""
     expired: frozenset[bytes] = frozenset()
     """Roll-ups whose window has ended."""
     ties: "set[Trace] | None" = None
     """Traces that must be looked at with this one."""
     plain: bool = True
-    """Whether no claim of this trace can meet another of it: there is one, or each has a response id of its own."""
+    """Whether no claim of this trace can meet another of it."""
+    # What is known of a plain trace, to see whether one more claim leaves it so. Sets from the second claim on.
+    teller: Teller | None = None
+    with_ids: bool = False
+    linked: bool = False
+    spans: set[str] | None = None
+    parents: set[str] | None = None
 
 
 class Memory:
@@ -104,13 +110,9 @@ class Memory:
 
     def keep(self, standing: Standing, trace: Trace) -> None:
         """Remember a claim, and what it ties together."""
-        claim, charge_id = standing.claim, standing.response_charge
-        is_call = claim.call.role != "rollup"
+        charge_id = standing.response_charge
         known = self._responses.get(charge_id) if charge_id else None
-        if not trace.claims:
-            trace.plain = is_call
-        elif trace.plain:
-            trace.plain = is_call and charge_id != b"" and known is not trace and _none_like(standing, trace)
+        trace.plain = trace.plain and known is not trace and _stays_plain(standing, trace)
         if charge_id:
             if known is None:
                 self._responses[charge_id] = trace
@@ -168,10 +170,31 @@ def _service(standing: Standing) -> TraceKey:
     return standing.claim.scope, standing.claim.attribution.service_name
 
 
-def _none_like(standing: Standing, trace: Trace) -> bool:
-    """Whether no claim of a trace is without a response id or of the same span."""
-    span_id = standing.claim.span_id
-    return all(other.response_charge and other.claim.span_id != span_id for other in trace.claims.values())
+def _stays_plain(standing: Standing, trace: Trace) -> bool:
+    """Whether a claim is about another call than each of a plain trace.
+
+    Two response ids are two calls. Without them, one teller tells of a call once, unless it links spans; what tells
+    more is a roll-up, or somebody else's claim around or beside it.
+    """
+    claim = standing.claim
+    if claim.call.role == "rollup":
+        return False
+    if not trace.claims:
+        trace.teller, trace.with_ids = standing.teller, standing.response_charge != b""
+        return True
+    if trace.spans is None or trace.parents is None:
+        (first,) = trace.claims.values()
+        trace.spans, trace.parents = {first.claim.span_id}, {first.claim.parent_span_id}
+    if claim.span_id in trace.spans:
+        return False
+    trace.with_ids = trace.with_ids and standing.response_charge != b""
+    if trace.teller != standing.teller:
+        trace.teller = None
+    linked = claim.parent_span_id in trace.spans or claim.span_id in trace.parents
+    trace.spans.add(claim.span_id)
+    trace.parents.add(claim.parent_span_id)
+    trace.linked = trace.linked or linked
+    return trace.with_ids or (trace.teller is not None and not trace.linked)
 
 
 def _tie(one: Trace, other: Trace) -> None:

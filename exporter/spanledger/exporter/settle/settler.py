@@ -113,13 +113,15 @@ class Settler:
                 touched[trace] = None
             else:
                 memory.keep(standing, trace)
+        alone: list[str] = []
         for standing, trace in new.values():
             if trace.plain and trace.ties is None and trace not in touched:
-                self._charge_alone(standing, trace, settlement)
+                alone.append(self._charge_alone(standing, trace, settlement))
             else:
                 touched[trace] = None
                 if close and standing.claim.call.role == "rollup":
                     trace.expired |= {standing.claim_id}
+        settlement.counts.update(alone)
         touched |= dict.fromkeys(self._with_ended_windows(now_ns, close=close))
         self._settle_anew(touched, settlement)
         self._forget_oldest(settlement)
@@ -145,14 +147,15 @@ class Settler:
         for (trace, standing, _), place in zip(members, _places(charge, [each[1:] for each in members]), strict=True):
             trace.places[standing.claim_id] = place
 
-    def _charge_alone(self, standing: Standing, trace: Trace, settlement: Settlement) -> None:
-        """The common case: a claim that can meet no other."""
+    def _charge_alone(self, standing: Standing, trace: Trace, settlement: Settlement) -> str:
+        """The common case, a claim that can meet no other: its heading."""
         charge = charge_of((standing,))
-        self._posted[charge.charge_id] = charge
-        trace.places[standing.claim_id] = Place(charge.charge_id, "single", _ALONE[charge.kind])
-        settlement.counts[_ALONE[charge.kind]] += 1
+        charge_id, heading = charge.charge_id, _ALONE[charge.kind]
+        self._posted[charge_id] = charge
+        trace.places[standing.claim_id] = Place(charge_id, "single", heading)
         settlement.charges.append(charge)
-        settlement.rulings.append((standing, charge.charge_id, "single"))
+        settlement.rulings.append((standing, charge_id, "single"))
+        return heading
 
     def _settle_anew(self, touched: Iterable[Trace], settlement: Settlement) -> None:
         for closure in self._memory.closures(touched):

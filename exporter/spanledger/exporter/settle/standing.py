@@ -20,7 +20,6 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     """A claim and where it stands."""
 
     claim_id: bytes
-    payload: bytes
     claim: Claim
     received_ns: int
     """When the journal received it, ns since 1970 UTC: the only clock of settlement."""
@@ -49,8 +48,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 def stand(claim: Claim, received_ns: int) -> Standing:
     """A claim as it arrives."""
-    claim_id, payload = seal(claim)
-    return Standing(claim_id, payload, claim, received_ns, response_charge_of(claim), likeness_of(claim))
+    claim_id, _ = seal(claim)
+    return Standing(claim_id, claim, received_ns, response_charge_of(claim), likeness_of(claim))
 
 
 def response_charge_of(claim: Claim) -> bytes:

@@ -134,3 +134,25 @@ def test_a_charge_does_not_depend_on_the_order_of_its_claims() -> None:
     group = [standing(claim(1, response_id="r", tenant="unattributed")), standing(claim(2, response_id="r"))]
     assert charge_of(group) == charge_of(group[::-1])
     assert isinstance(charge_of(group), Charge)
+
+
+def test_a_correction_that_a_crash_cut_off_is_finished_when_its_claims_come_again() -> None:
+    """After the reversal, or after the claims too: nothing is charged twice, and nothing is lost."""
+    settler, late = Settler(), standing(claim(2, parent=1, emitter="client"))
+    first = settler.settle([standing(claim(1, emitter="framework", usage={"input_tokens": 90}))], 0)
+    cut_off = settler.settle([late], SECOND_NS)
+    for stored in (first.rulings, [*first.rulings, *cut_off.rulings]):
+        again = Settler()
+        again.learn({ruling[0].claim_id: ruling for ruling in stored}.values(), {})
+        assert net(again.settle([late], 2 * SECOND_NS)) == net(first, cut_off)
+
+
+def test_an_open_event_that_says_something_else_than_its_claims_is_reversed() -> None:
+    """Another poster's charge of the same response, from fewer claims."""
+    (before,) = settle([claim(1, response_id="r", usage={"input_tokens": 90})]).charges
+    settled = settle([claim(1, response_id="r", usage={"input_tokens": 90}), claim(2, response_id="r", trace=2)])
+    settler = Settler()
+    settler.learn(settled.rulings, {before.charge_id: posted_of(before)})
+    repaired = settler.settle([], SECOND_NS)
+    assert repaired.withdrawn == [before.charge_id]
+    assert [charge.claim.usage for charge in repaired.charges] == [charge.claim.usage for charge in settled.charges]
