@@ -131,7 +131,8 @@ def _records(table: Table) -> list[dict[str, Value]]:
 
 def _claim(row: Mapping[str, Value]) -> ClaimSeen:
     stated = cast("dict[str, Value]", msgspec.json.decode(str(row["payload"])))
-    return ClaimSeen(str(row["claim_id"]), str(row["rule"]), stated)
+    call = cast("dict[str, Value]", stated.pop("call", {}))
+    return ClaimSeen(str(row["claim_id"]), str(row["rule"]), {**call, **stated})
 
 
 def _explained(event: Mapping[str, Value], seen: list[tuple[str, str, ClaimSeen]]) -> Explained:

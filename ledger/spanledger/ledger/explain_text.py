@@ -1,46 +1,135 @@
-"""An explanation in sentences and small tables, for people."""
+"""An explanation as an accountant's note: what is charged, who told of it, why once, and the arithmetic."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from textwrap import wrap
+from typing import Final, cast
 
 from spanledger.ledger.explain import ClaimSeen, Explained
 from spanledger.ledger.formats import plain_text
-from spanledger.ledger.tables import Table
+from spanledger.ledger.tables import Table, Value
+from spanledger.schemas import units as u
+
+WIDTH: Final = 110
 
 _RULES: Final = {
-    "single": "the only claim of its call",
-    "response_id": "one of several claims with the same provider response id: charged once",
-    "same_span": "the same span was sent again with other content: the fullest one speaks",
-    "conflict": "the same span was sent again with other content: not the fullest, kept as evidence",
-    "rolled_up": "repeats what the calls below it state: kept as evidence, not charged",
-    "pending": "repeats what calls below it may state: waits until they had time to arrive",
-    "aggregate": "nothing below it stated usage: the only evidence there is, so it is charged",
+    "single": "It is the only one that tells of this call.",
+    "response_id": "It names the same provider response as the others, so it is the same call.",
+    "same_span": "The same span came more than once with different content; the fullest speaks.",
+    "conflict": "The same span came again with different content; this one is not the fullest: kept as evidence.",
+    "nested": "It lies around or inside the others and names no other response, so it is the same call.",
+    "resemblance": "Nothing links it to the others; it ran at the same time, in the same service, with the same "
+    "counts, so it is probably the same call.",
+    "rolled_up": "It repeats what the calls below it state: kept as evidence, not charged.",
+    "pending": "It repeats what calls below it may state, and waits until they had time to arrive.",
+    "aggregate": "It adds up calls of which nothing else is known, so its sum is charged.",
 }
-"""What a rule of settlement means (see `spanledger.exporter.settle`)."""
+"""What a rule of settlement means for one claim (see `spanledger.exporter.settle`)."""
 
 _KINDS: Final = {
-    "charge": "is charged",
-    "attempt": "was attempted, without stated usage",
-    "reversal": "is taken back",
+    "charge": "is charged to",
+    "attempt": "was tried, without stated usage, for",
+    "reversal": "is given back to",
 }
+
+_QUALITIES: Final = {
+    "exact": "exact: the provider's own counts, told once or told alike",
+    "inferred": "inferred: a count, or what it contains, had to be worked out",
+    "probable": "probable: claims were merged because they resemble each other",
+    "aggregate": "aggregate: only a sum over several calls is known",
+}
+
+_SOURCES: Final = {
+    "estimated": "The counts are the sender's estimate, not the provider's.",
+    "missing": "Nobody told what was used: the quantities are unknown, which is not zero.",
+    "manual": "The work was stated by the application itself.",
+}
+
+_FLAGS: Final = {
+    "may_be_estimated": "the sender guesses when the provider's stream names no usage, and does not say when",
+    "cache_not_stated": "the sender leaves cache counts out, so the input may be short",
+    "output_overstated": "the sender adds a stream's placeholder to the output",
+    "inconsistent": "a part was larger than its whole, and was dropped",
+    "unknown_operation": "the sender names an operation that nobody knows",
+    "attributes_dropped": "the sender's limits dropped attributes",
+    "tenant_conflict": "the span names a tenant that its credential may not charge",
+    "duration_clamped": "the span ends before it starts",
+    "time_missing": "the span lacks its start or its end",
+    "late": "it arrived long after it ended",
+    "clock_ahead": "it ended after it arrived",
+}
+
+_WORDS: Final = {u.INPUT_TOKENS: "input tokens", u.OUTPUT_TOKENS: "output tokens"}
 
 
 def sentences(explained: Explained) -> Iterator[str]:
     """One event as lines of text."""
     event = explained.event
     if event["event_id"] is None:
-        yield "nothing is charged for this id; these claims are kept:"
-    else:
-        yield f"event {event['event_id']}"
-        what = event["model"] or event["request_model"] or event["operation"] or "an unnamed call"
-        kind = _KINDS.get(str(event["kind"]), str(event["kind"]))
-        yield f"  {what} of {event['provider'] or 'an unnamed provider'} {kind} to tenant {event['tenant']}"
-        yield f"  at {event['event_time']}, from {event['service_name'] or 'an unnamed service'}, {event['quality']}"
-        yield f"  trace {event['trace_id'] or '-'}, response {event['response_id'] or '-'}, charge {event['charge_id']}"
-        yield from _arithmetic(explained)
-    yield from _claims("settled from", explained.claims)
-    yield from _claims("not charged", explained.evidence)
+        yield "Nothing is charged for this id; these claims are kept:"
+        for seen in (*explained.claims, *explained.evidence):
+            yield from _claim(seen, event)
+        yield ""
+        return
+    yield from _what(event)
+    count = len(explained.claims)
+    yield f"  {'One claim tells' if count == 1 else f'{count} claims tell'} of it, charged once:"
+    for seen in explained.claims:
+        yield from _claim(seen, event)
+    if explained.evidence:
+        yield "  Of the same trace, not charged:"
+        for seen in explained.evidence:
+            yield from _claim(seen, event)
+    yield from _arithmetic(explained)
     yield ""
+
+
+def _what(event: Mapping[str, Value]) -> Iterator[str]:
+    what = event["model"] or event["request_model"] or event["operation"] or "An unnamed call"
+    kind = _KINDS.get(str(event["kind"]), f"({event['kind']})")
+    amount = f": {event['cost']} {event['currency']}" if event["cost"] is not None else ""
+    yield f"{what} of {event['provider'] or 'an unnamed provider'} {kind} tenant {event['tenant']}{amount}"
+    ids = [f"{name} {event[key]}" for name, key in (("response", "response_id"), ("trace", "trace_id")) if event[key]]
+    service = event["service_name"] or "an unnamed service"
+    yield f"  It ended at {event['event_time']} in {service}{''.join(f', {each}' for each in ids)}."
+    yield f"  Quality {_QUALITIES.get(str(event['quality']), event['quality'])}."
+    if sentence := _SOURCES.get(str(event["usage_source"])):
+        yield f"  {sentence}"
+    for flag in cast("list[str]", event["flags"] or []):
+        yield f"  Note {flag}: {_FLAGS.get(flag, 'see the documentation')}."
+    yield f"  Event {event['event_id']}, charge {event['charge_id']}."
+
+
+def _claim(seen: ClaimSeen, event: Mapping[str, Value]) -> Iterator[str]:
+    claim = seen.claim
+    teller = claim.get("emitter") or "An unnamed emitter"
+    where = "log record" if claim.get("signal") == "logs" else "span"
+    said = _usage(cast("Mapping[str, int]", claim.get("usage") or {}))
+    role = f" ({claim['operation']})" if claim.get("operation") else ""
+    more = ""
+    if seen.rule not in {"single", "rolled_up", "pending", "conflict"}:
+        owns = claim.get("span_id") == event.get("span_id")
+        more = " It is the outermost: time, span and owner of the charge are its." if owns else ""
+    text = (
+        f"{teller}{role}, {where} {claim.get('span_id') or '-'}, read as {claim.get('dialect')}: {said}."
+        f" {_RULES.get(seen.rule, seen.rule)}{more}"
+    )
+    yield from wrap(text, WIDTH, initial_indent="    - ", subsequent_indent="      ", break_long_words=False)
+
+
+def _usage(usage: Mapping[str, int]) -> str:
+    """Counts in words: wholes, each with the parts it contains."""
+    if not usage:
+        return "states no usage"
+    parts: dict[str, list[str]] = {}
+    for unit, number in usage.items():
+        if (whole := u.WHOLE_OF.get(unit)) in usage:
+            parts.setdefault(str(whole), []).append(f"{number:,} {unit.removesuffix('_tokens').replace('_', ' ')}")
+    wholes = [unit for unit in usage if u.WHOLE_OF.get(unit) not in usage]
+    return "states " + " and ".join(
+        f"{usage[unit]:,} {_WORDS.get(unit, unit.replace('_', ' '))}"
+        + (f" (of which {', '.join(parts[unit])})" if unit in parts else "")
+        for unit in wholes
+    )
 
 
 def _arithmetic(explained: Explained) -> Iterator[str]:
@@ -54,6 +143,7 @@ def _arithmetic(explained: Explained) -> Iterator[str]:
         ],
     )
     if lines.rows:
+        yield "  The arithmetic:"
         yield from (f"    {line}" for line in plain_text(lines).splitlines())
     if event["cost"] is None:
         why = "no price was found" if event["cost_state"] == "unpriced" else "the usage is unknown"
@@ -61,12 +151,3 @@ def _arithmetic(explained: Explained) -> Iterator[str]:
         return
     check = "recomputed, it adds up" if explained.adds_up else "RECOMPUTED, IT DOES NOT ADD UP"
     yield f"  cost: {event['cost']} {event['currency']} ({check}); prices: {event['price_book'] or '-'}"
-
-
-def _claims(title: str, claims: tuple[ClaimSeen, ...]) -> Iterator[str]:
-    for seen in claims:
-        claim = seen.claim
-        yield f"  {title} claim {seen.claim_id}: {_RULES.get(seen.rule, seen.rule)}"
-        stated = claim.get("usage")
-        usage = ", ".join(f"{unit} {count}" for unit, count in stated.items()) if isinstance(stated, dict) else ""
-        yield f"    span {claim.get('span_id') or '-'} ({claim.get('dialect')}) states {usage or 'no usage'}"

@@ -23,7 +23,7 @@ EVENT = {
     "lines.unit_price": ["0.0000025", "0.00001"],
     "lines.amount": ["0.00025", "0.0001"],
 }
-CLAIM = '{"usage":{"input_tokens":100,"output_tokens":10},"span_id":"44","dialect":"semconv"}'
+CLAIM = '{"usage":{"input_tokens":100,"output_tokens":10},"span_id":"44","call":{"dialect":"semconv"}}'
 
 
 def explained(**changes: object) -> list[Explained]:
@@ -102,7 +102,10 @@ def test_claims_and_evidence_are_told_apart_with_their_rule() -> None:
     [one] = explained()
     assert [(seen.claim_id, seen.rule) for seen in one.claims] == [("aa", "single")]
     assert [(seen.claim_id, seen.rule) for seen in one.evidence] == [("bb", "rolled_up")]
-    assert "not charged claim bb: repeats what the calls below it state" in text(one)
+    assert "Of the same trace, not charged:" in text(one)
+    assert "states 100 input tokens and 10 output tokens. It repeats what the calls below it state" in " ".join(
+        text(one).split()
+    )
 
 
 def test_an_id_travels_as_hex_digits_only() -> None:
