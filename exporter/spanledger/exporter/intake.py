@@ -22,13 +22,14 @@ class Intake:
         self._handoff = handoff
 
     async def __call__(self, signal: Signal, body: bytes, credential: Credential) -> Answer:
-        """Accept one OTLP protobuf request; returns after its usage spans are on disk (group `fdatasync`).
+        """Accept one OTLP protobuf request; returns after its usage spans (log records) are on disk (`fdatasync`).
 
         Raises `Permanent` (cannot be decoded), `TooLarge` (over a limit) or `Transient` (cannot be journaled now).
         """
-        if signal is not Signal.TRACES:
+        charged = signal.charged
+        if charged is None:
             return _acknowledged(body)
-        sifted = sift(body)
+        sifted = sift(body, charged)
         if sifted.payload:
             entry = Entry(
                 payload=sifted.payload,
@@ -41,13 +42,13 @@ class Intake:
                 self._handoff.put(sifted.payload, sifted.spans)
             # A sender that hangs up does not undo what it sent: the append goes on, and its retry is a duplicate.
             await asyncio.shield(self._writer.append_async(entry, asyncio.get_running_loop()))
-        if not sifted.rejected:
+        if not sifted.reasons:
             return _NOTHING
         return Answer(sifted.rejected, "; ".join(sifted.reasons))
 
 
 def _acknowledged(body: bytes) -> Answer:
-    """Logs and metrics carry no usage that is charged yet: they are read for validity, and not kept."""
+    """Metrics are sums of what spans and log records state one by one: they are read for validity, and not kept."""
     try:
         REQUEST.FromString(body)
     except WireError as error:

@@ -16,6 +16,7 @@ _RULES: Final = {
     "response_id": "It names the same provider response as the others, so it is the same call.",
     "same_span": "The same span came more than once with different content; the fullest speaks.",
     "conflict": "The same span came again with different content; this one is not the fullest: kept as evidence.",
+    "continuation": "It is the beginning or the end of one stream that its sender tells of in two spans.",
     "nested": "It lies around or inside the others and names no other response, so it is the same call.",
     "resemblance": "Nothing links it to the others; it ran at the same time, in the same service, with the same "
     "counts, so it is probably the same call.",
@@ -48,6 +49,8 @@ _FLAGS: Final = {
     "may_be_estimated": "the sender guesses when the provider's stream names no usage, and does not say when",
     "cache_not_stated": "the sender leaves cache counts out, so the input may be short",
     "output_overstated": "the sender adds a stream's placeholder to the output",
+    "interrupted": "it failed after the answer had begun, so something was used",
+    "output_not_stated": "the sender does not say what the provider sent",
     "inconsistent": "a part was larger than its whole, and was dropped",
     "unknown_operation": "the sender names an operation that nobody knows",
     "attributes_dropped": "the sender's limits dropped attributes",

@@ -7,7 +7,8 @@ string without which a batch holds no usage span; a batch with none is dropped b
 from typing import Final
 
 from spanledger.schemas import attributes as a
-from spanledger.schemas.dialects import DIALECTS
+from spanledger.schemas.claim import Signal
+from spanledger.schemas.dialects import DIALECTS, Dialect
 
 ATTRIBUTION_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "tenant": (a.LEDGER_TENANT, a.TENANT_ID),
@@ -36,6 +37,7 @@ CALL_KEYS: Final = (
     a.LEDGER_OPERATION,
     a.LEDGER_SERVICE,
     a.LEDGER_STATUS,
+    a.EVENT_NAME,
 )
 
 ALLOWED_KEYS: Final = frozenset(
@@ -51,13 +53,31 @@ TEXT_PATHS: Final = {
 }
 """Attribute whose value is JSON text → the paths read of it; the sift replaces it by one attribute a path."""
 
+TEXT_TYPES: Final = {text: kind for dialect in DIALECTS for text, kind in dialect.text_types.items()}
+"""Text → attribute with its media type: a text that has one is read only where that says JSON."""
 
-def _marks() -> tuple[bytes, ...]:
+
+EVENT_NAMES: Final = frozenset(
+    name for dialect in DIALECTS if dialect.signal == "logs" for name in dialect.span_names if "*" not in name
+)
+"""The names of events that the dialects know: a log record's body that is one of them is a name, and not content."""
+
+
+def _marks(signal: Signal) -> tuple[bytes, ...]:
     """The fewest byte strings of which every dialect's marks contain one. Each costs a search of every batch."""
-    found = {a.GEN_AI_PREFIX, a.LEDGER_UNITS}
+    found = {a.LEDGER_UNITS}
     for dialect in DIALECTS:
-        found |= {*dialect.marks, *dialect.mark_prefixes}
+        if dialect.signal == signal:
+            marks = (_searched(mark, dialect) for mark in dialect.marks)
+            found |= {*marks, *dialect.mark_prefixes, *dialect.found_by}
+    if signal == "traces":
+        found.add(a.GEN_AI_PREFIX)
     return tuple(mark.encode() for mark in sorted(found) if not any(other != mark and other in mark for other in found))
 
 
-MARKS: Final = _marks()
+def _searched(mark: str, dialect: Dialect) -> str:
+    """What a batch holds of a mark: of a path into a text, which is made when that is opened, the text's name."""
+    return next((text for text in dialect.texts if mark.startswith(f"{text}.")), mark)
+
+
+MARKS: Final[dict[Signal, tuple[bytes, ...]]] = {"traces": _marks("traces"), "logs": _marks("logs")}

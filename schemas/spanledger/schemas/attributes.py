@@ -58,6 +58,11 @@ USAGE_COST: Final = "gen_ai.usage.cost"
 RETRIEVED_OPERATION: Final = "fetch_response"
 """`GET /responses/{id}`: carries the id of a response that was already billed, and no usage of its own."""
 
+EVENT_NAME: Final = "event.name"
+"""The name of an event on log records of SDKs from before `LogRecord.event_name`."""
+INFERENCE_DETAILS_EVENT: Final = "gen_ai.client.inference.operation.details"
+"""The event that repeats what the span of a call states."""
+
 ERROR_TYPE: Final = _error.ERROR_TYPE
 HTTP_RESEND_COUNT: Final = "http.request.resend_count"
 SERVER_ADDRESS: Final = "server.address"

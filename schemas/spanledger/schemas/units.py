@@ -27,6 +27,8 @@ REASONING_TOKENS: Final = "reasoning_tokens"
 """Part of `output_tokens`; a line of its own only where a model prices it apart."""
 
 REQUESTS: Final = "requests"
+WEB_SEARCHES: Final = "web_searches"
+"""Searches that the provider made while it answered."""
 
 WHOLE_OF: Final = {
     CACHE_READ_TOKENS: INPUT_TOKENS,

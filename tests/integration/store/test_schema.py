@@ -3,7 +3,7 @@ import pytest
 
 from spanledger.exporter.store import Store, open_store
 from spanledger.exporter.store.migrations import known, migrate, pending
-from spanledger.schemas import Attribution, Claim, NewerSchemaError
+from spanledger.schemas import Attribution, Call, Claim, NewerSchemaError
 from spanledger.schemas.event import COLUMNS
 
 COLUMNS_OF = (
@@ -70,8 +70,8 @@ def test_the_claims_view_shows_every_field_of_a_claim(store: Store) -> None:
     """No field of the payload hides from SQL; the tenant a claim stated stands beside the one it is kept under."""
     shown = {name for name, _ in store.query(COLUMNS_OF, {"table": "claims"})}
     renamed = {"start_ns": "start_time", "end_ns": "end_time", "tenant": "stated_tenant"}
-    fields = [field.name for record in (Claim, Attribution) for field in msgspec.structs.fields(record)]
-    assert {renamed.get(name, name) for name in fields if name != "attribution"} <= shown
+    fields = [field.name for record in (Claim, Call, Attribution) for field in msgspec.structs.fields(record)]
+    assert {renamed.get(name, name) for name in fields if name not in {"attribution", "call"}} <= shown
 
 
 def test_the_predecessor_s_columns_are_there(store: Store) -> None:

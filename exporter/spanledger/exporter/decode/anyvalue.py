@@ -22,12 +22,18 @@ class NotACountError(ValueError):
 
 
 def text(value: bytes) -> str:
-    """A string value; a number or bool as its decimal text; empty for anything else. Invalid UTF-8 is replaced."""
+    """A string value; a number or bool as its decimal text; empty for anything else. Invalid UTF-8 is replaced.
+
+    A string in quotes is what it quotes: some emitters write every value as JSON.
+    """
     if not value:
         return ""
     if value[0] == _STRING:
         start = 2 if value[1] < 0x80 else _varint(value, 1)[1]
-        return value[start:].decode(errors="replace")
+        end = len(value)
+        if value[start : start + 1] == b'"' == value[-1:] and end > start + 1:
+            start, end = start + 1, end - 1
+        return value[start:end].decode(errors="replace")
     if value[0] == _INT:
         return str(_signed(_varint(value, 1)[0]))
     if value[0] == _DOUBLE:

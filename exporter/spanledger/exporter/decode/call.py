@@ -19,6 +19,9 @@ from spanledger.schemas.dialects import Dialect, Doubt
 EXPLICIT: Final = "explicit"
 """The dialect of work that the application states itself with `ledger.units`."""
 
+CONTINUATION: Final = "continuation"
+"""The flag of a claim that is one with the claim of an earlier span."""
+
 # A dimension is a name, not a document; one that is longer is cut.
 TEXT_CHARS_MAX: Final = 1_024
 
@@ -37,13 +40,19 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
     doubts: tuple[Doubt, ...]
     inclusivity: Inclusivity
     """Why the stated inclusion is believed, where something was cached."""
+    exclusive: bool = False
+    """Whether the stated input leaves the cache counts out."""
+    flags: tuple[str, ...] = ()
+    """What is to be known of every such span."""
+    failed: bool = False
+    """Whether its name says that the call failed."""
 
 
 # Kinds of calls: services times models times features. A hostile sender of ever new names only makes us read again.
 @lru_cache(maxsize=16_384)
 def reading_of(plan: Plan, emitter: str, said: tuple[bytes, ...], span_name: bytes) -> Reading | None:
     """How to read a span whose `plan.calling` attributes have these raw values. None: it says nothing of a call."""
-    values = {key: text(value)[:TEXT_CHARS_MAX] for key, value in zip(plan.calling, said, strict=True)}
+    values = {key: _name(text(value)[:TEXT_CHARS_MAX]) for key, value in zip(plan.calling, said, strict=True)}
     if plan.explicit:
         return Reading(_call(plan, values, emitter, ("work", EXPLICIT, _first(values, plan.operation))), True, (), "")  # noqa: FBT003
     if plan.dialect is None:
@@ -55,7 +64,7 @@ def _of_dialect(
     plan: Plan, dialect: Dialect, values: Mapping[str, str], emitter: str, span_name: str
 ) -> Reading | None:
     stated = _first(values, plan.operation)
-    operation = dialect.operations.get(stated, stated) or _operation_of_name(dialect, span_name)
+    operation = _named(dialect.operations, stated, stated) or _named(dialect.span_names, span_name)
     if operation in dialect.ignored:
         return None
     is_rollup = operation in dialect.rollups
@@ -68,19 +77,23 @@ def _of_dialect(
         known=is_rollup or is_call,
         doubts=tuple(doubt for doubt in dialect.doubts if _holds(doubt, values, call)),
         inclusivity=_basis(plan, dialect, call),
+        exclusive=dialect.inclusion == "exclusive" or call.provider in dialect.exclusive_for,
+        flags=(CONTINUATION,) if _named(dict.fromkeys(dialect.continuations, CONTINUATION), span_name) else (),
+        failed=span_name in dialect.failures,
     )
 
 
 def _call(plan: Plan, values: Mapping[str, str], emitter: str, kind: tuple[Role, str, str]) -> Call:
     role, dialect, operation = kind
-    aliases: Mapping[str, str] = plan.dialect.providers if plan.dialect else {}
-    providers = (aliases.get(name, name) for key in plan.provider if (name := values[key]))
+    named = (*(values[key] for key in plan.provider), *(_prefix(values[key]) for key in plan.prefixed))
+    providers = (_provider(plan.dialect, name) for name in named if name)
+    default = plan.dialect.default_provider if plan.dialect and not plan.explicit else ""
     return Call(
         role=role,
         dialect=dialect,
         emitter=emitter[:TEXT_CHARS_MAX],
         operation=operation,
-        provider=next((name for name in providers if name), ""),
+        provider=next((name for name in providers if name), default),
         request_model=_first(values, plan.request_model),
         response_model=_first(values, plan.response_model),
         region=values.get(a.CLOUD_REGION, ""),
@@ -88,34 +101,65 @@ def _call(plan: Plan, values: Mapping[str, str], emitter: str, kind: tuple[Role,
     )
 
 
+def _prefix(name: str) -> str:
+    """The provider of `provider/model`; empty for a model alone."""
+    provider, slash, _ = name.partition("/")
+    return provider if slash else ""
+
+
 def _first(values: Mapping[str, str], keys: Keys) -> str:
     return next((value for key in keys if (value := values[key])), "")
 
 
-def _operation_of_name(dialect: Dialect, span_name: str) -> str:
-    named: Iterable[tuple[str, str]] = dialect.span_names.items()
+def _provider(dialect: Dialect | None, name: str) -> str:
+    """The conventions' name of a provider; empty for what is none."""
+    if dialect is None:
+        return name
+    known = _named(dialect.providers, name, name)
+    if known != name or not dialect.provider_cut:
+        return known
+    cut = name.partition(dialect.provider_cut)[0]
+    return _named(dialect.providers, cut, cut)
+
+
+def _named(table: Mapping[str, str], stated: str, unknown: str = "") -> str:
+    """What a table calls something: by its name, else by the first pattern that fits."""
+    if stated in table:
+        return table[stated]
+    patterns: Iterable[tuple[str, str]] = table.items()
     return next(
         (
-            operation
-            for name, operation in named
-            if span_name == name or (name.endswith("*") and span_name.startswith(name[:-1]))
+            known
+            for pattern, known in patterns
+            if stated
+            and (
+                (pattern.endswith("*") and stated.startswith(pattern[:-1]))
+                or (pattern.startswith("*") and stated.endswith(pattern[1:]))
+            )
         ),
-        "",
+        unknown,
     )
+
+
+def _name(stated: str) -> str:
+    """A name; Micrometer writes `none` where it has none."""
+    return "" if stated == "none" else stated
 
 
 def _holds(doubt: Doubt, values: Mapping[str, str], call: Call) -> bool:
     present = not doubt.attribute or doubt.attribute in values
+    models = (call.request_model, call.response_model)
     return (
         present
         and (not doubt.values or values.get(doubt.attribute, "") in doubt.values)
         and (not doubt.providers or call.provider in doubt.providers)
         and (not doubt.operations or call.operation in doubt.operations)
+        and (not doubt.models or any(part in name for part in doubt.models for name in models))
     )
 
 
 def _basis(plan: Plan, dialect: Dialect, call: Call) -> Inclusivity:
-    if dialect.basis != "assumed":
+    if dialect.basis != "assumed" or call.provider in dialect.exclusive_for:
         return dialect.basis
     stated = {key for _, keys in plan.usage for key in keys}
     sure = call.provider not in _EXCLUSIVE_PROVIDERS or not stated.isdisjoint(_NEW_NAMES)

@@ -10,8 +10,9 @@ from typing import Final
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode.anyvalue import text
 from spanledger.exporter.decode.attribution import attribute
-from spanledger.exporter.decode.call import TEXT_CHARS_MAX, Reading, reading_of
+from spanledger.exporter.decode.call import CONTINUATION, TEXT_CHARS_MAX, Reading, reading_of
 from spanledger.exporter.decode.plan import Plan, plan_for
+from spanledger.exporter.decode.response_id import unwrapped
 from spanledger.exporter.decode.usage import ImpossibleCountError, counted, make_consistent, read_usage
 from spanledger.exporter.sift import UsageRecord
 from spanledger.schemas import attributes as a
@@ -25,6 +26,9 @@ _ERROR: Final = 2
 # a zero or overflowed clock; one inside, however old, is booked (imports and late duplicates are real).
 TIME_NS_MIN: Final = 946_684_800 * 10**9
 TIME_NS_MAX: Final = 9_214_646_400 * 10**9
+
+INTERRUPTED: Final = "interrupted"
+"""The flag of a failure that names the response and its model: the provider had begun to answer, and bills for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def _read(span: UsageRecord, plan: Plan, credential: Credential) -> Claim | None
         msg = f"{span.conflicting[0]} is stated twice with different values"
         raise ImpossibleCountError(msg)
     said = tuple([attributes[key] for key in plan.calling])
-    span_name = span.name if dialect and dialect.span_names else b""
+    span_name = span.name if dialect and (dialect.span_names or dialect.continuations) else b""
     reading = reading_of(plan, span.resource.scope_name, said, span_name)
     if reading is None:
         return None
@@ -63,12 +67,12 @@ def _read(span: UsageRecord, plan: Plan, credential: Credential) -> Claim | None
         usage = _work(attributes)
     else:
         usage = read_usage(plan, attributes)
-        if not usage and (not reading.known or reading.call.role == "rollup"):
+        if not usage and (not reading.known or reading.call.role == "rollup" or CONTINUATION in reading.flags):
             return None
-        inclusivity, flags = make_consistent(usage, plan, dialect, attributes, reading.inclusivity)
-    if reading.doubts or not reading.known:
-        flags = (*flags, *_doubts(reading, usage))
-    return _claim(span, plan, credential, reading.call, usage, inclusivity, flags)
+        inclusivity, flags = make_consistent(usage, plan, dialect, attributes, reading)
+    if reading.doubts or reading.flags or not reading.known:
+        flags = (*flags, *reading.flags, *_doubts(reading, usage))
+    return _claim(span, plan, credential, reading, usage, inclusivity, flags)
 
 
 def _work(attributes: dict[str, bytes]) -> dict[str, int]:
@@ -79,7 +83,8 @@ def _work(attributes: dict[str, bytes]) -> dict[str, int]:
 
 
 def _doubts(reading: Reading, usage: dict[str, int]) -> tuple[str, ...]:
-    doubts = [doubt.flag for doubt in reading.doubts if usage and doubt.unless.isdisjoint(usage)]
+    used = any(usage.values())
+    doubts = [doubt.flag for doubt in reading.doubts if used and doubt.unless.isdisjoint(usage)]
     return (*doubts, *(() if reading.known else ("unknown_operation",)))
 
 
@@ -87,17 +92,24 @@ def _claim(  # noqa: PLR0917 (what was worked out of one span)
     span: UsageRecord,
     plan: Plan,
     credential: Credential,
-    call: Call,
+    reading: Reading,
     usage: dict[str, int],
     inclusivity: Inclusivity,
     flags: tuple[str, ...],
 ) -> Claim:
-    attributes = span.attributes
+    attributes, call = span.attributes, reading.call
     start_ns, end_ns, time_flags = _times(span)
+    if plan.duration and start_ns == end_ns:
+        start_ns = _begun(end_ns, text(attributes[plan.duration[0]]), plan.duration_unit_ns)
+    if plan.begun_before_ns:
+        start_ns = max(TIME_NS_MIN, start_ns - plan.begun_before_ns)
     attribution, conflict = attribute(span.resource, attributes, plan, credential)
-    status, error_type = _outcome(span)
+    status, error_type = _failure(attributes, plan) if reading.failed else _outcome(span)
+    response_id = _response_id(attributes, plan) if plan.response_id else ""
     if status == "error" and not any(usage.values()):
         usage = {}
+        began = response_id and call.response_model and not reading.failed
+        flags = (*flags, INTERRUPTED) if began else flags
     reported_cost = _reported_cost(attributes, plan) if plan.reported_cost else ""
     if time_flags or conflict or span.dropped_attributes:
         flags = _flags(span, conflict, flags, time_flags)
@@ -111,7 +123,7 @@ def _claim(  # noqa: PLR0917 (what was worked out of one span)
         end_ns=end_ns,
         call=call,
         attribution=attribution,
-        response_id=_response_id(attributes, plan) if plan.response_id else "",
+        response_id=response_id,
         usage=usage,
         usage_source=_source(call, flags) if usage else "missing",
         inclusivity=inclusivity,
@@ -133,7 +145,7 @@ def _source(call: Call, flags: tuple[str, ...]) -> UsageSource:
 def _response_id(attributes: dict[str, bytes], plan: Plan) -> str:
     for key in plan.response_id:
         if value := text(attributes[key]):
-            return value[:TEXT_CHARS_MAX]
+            return unwrapped(value[:TEXT_CHARS_MAX])
     return ""
 
 
@@ -158,6 +170,20 @@ def _times(span: UsageRecord) -> tuple[int, int, tuple[str, ...]]:
         msg = "its start or end is before 2000 or after 2261"
         raise ImpossibleCountError(msg)
     return possible[0], possible[0], ("time_missing",)
+
+
+def _begun(end_ns: int, length: str, unit_ns: int) -> int:
+    """When a call began whose end and length are known; its end if the length cannot be one."""
+    try:
+        start_ns = end_ns - int(float(length) * unit_ns)
+    except (ValueError, OverflowError):
+        return end_ns
+    return start_ns if TIME_NS_MIN <= start_ns <= end_ns else end_ns
+
+
+def _failure(attributes: dict[str, bytes], plan: Plan) -> tuple[Status, str]:
+    """Of a record whose name says that the call failed."""
+    return "error", next((value for key in plan.error_type if (value := text(attributes[key]))), "")[:TEXT_CHARS_MAX]
 
 
 def _outcome(span: UsageRecord) -> tuple[Status, str]:

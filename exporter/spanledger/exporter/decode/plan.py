@@ -32,8 +32,13 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     usage: Table
     added: Table
     total: Keys
+    duration: Keys
+    duration_unit_ns: int
+    begun_before_ns: int
+    error_type: Keys
     operation: Keys
     provider: Keys
+    prefixed: Keys
     request_model: Keys
     response_model: Keys
     response_id: Keys
@@ -72,6 +77,7 @@ def plan_for(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
     metadata = tuple(extra[:METADATA_KEYS_MAX])
     operation = of_call(dialect.operation if dialect else none, (a.LEDGER_OPERATION, a.OPERATION_NAME))
     provider = of_call(dialect.provider if dialect else none, (a.LEDGER_SERVICE, a.PROVIDER_NAME))
+    prefixed = of_call(dialect.prefixed if dialect else none, ())
     request_model = of_call(dialect.request_model if dialect else none, (a.REQUEST_MODEL,))
     response_model = of_call(dialect.response_model if dialect else none, ())
     service_tier = of_call(dialect.service_tier if dialect else none, ())
@@ -79,6 +85,7 @@ def plan_for(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
     said = (
         *operation,
         *provider,
+        *prefixed,
         *request_model,
         *response_model,
         *service_tier,
@@ -91,8 +98,13 @@ def plan_for(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
         usage=_table(dialect.usage if dialect else {}, keys),
         added=_table(dialect.added if dialect else {}, keys),
         total=present(dialect.total if dialect else ()),
+        duration=present(dialect.duration if dialect else ()),
+        duration_unit_ns=dialect.duration_unit_ns if dialect else 1,
+        begun_before_ns=dialect.begun_before_ns if dialect else 0,
+        error_type=present((a.ERROR_TYPE, *dialect.error_type) if dialect else ()),
         operation=operation,
         provider=provider,
+        prefixed=prefixed,
         request_model=request_model,
         response_model=response_model,
         response_id=of_call(dialect.response_id if dialect else none, (a.RESPONSE_ID,)),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from spanledger.exporter.decode.anyvalue import NotACountError, count
+from spanledger.exporter.decode.call import Reading
 from spanledger.exporter.decode.plan import Keys, Plan
 from spanledger.schemas import units as u
 from spanledger.schemas.claim import Inclusivity
@@ -24,10 +25,11 @@ def read_usage(plan: Plan, attributes: Mapping[str, bytes]) -> dict[str, int]:
     """Every unit that is stated. Raises `ImpossibleCountError`."""
     usage: dict[str, int] = {}
     key = ""
+    unknown = plan.dialect.zero_is_unknown if plan.dialect else ()
     try:
         for unit, keys in plan.usage:
             for key in keys:
-                if (number := count(attributes[key])) is not None:
+                if (number := count(attributes[key])) is not None and (number or unit not in unknown):
                     usage[unit] = number
                     break
     except NotACountError as error:
@@ -49,24 +51,28 @@ def counted(keys: Keys, attributes: Mapping[str, bytes]) -> int | None:
 
 
 def make_consistent(
-    usage: dict[str, int], plan: Plan, dialect: Dialect, attributes: Mapping[str, bytes], basis: Inclusivity
+    usage: dict[str, int], plan: Plan, dialect: Dialect, attributes: Mapping[str, bytes], reading: Reading
 ) -> tuple[Inclusivity, tuple[str, ...]]:
     """Make wholes contain their parts, in place: how inclusion was decided, and flags.
 
     A part that is still larger than its whole is dropped and flagged `inconsistent`: the whole is what a
-    provider bills, and a price for the part would be a guess.
+    provider bills, and a price for the part would be a guess. So is a sum that a stated total exceeds.
     """
     inclusivity: Inclusivity = ""
     flags: tuple[str, ...] = ()
-    if not usage.keys() <= _WHOLES:
+    total = counted(plan.total, attributes) if usage else None
+    divided = not usage.keys() <= _WHOLES
+    if divided:
         _complete_cache_writes(usage)
-        inclusivity = _include_caches(usage, plan, dialect, attributes, basis)
-        if dialect.reasoning == "exclusive" and u.REASONING_TOKENS in usage:
-            usage[u.OUTPUT_TOKENS] = usage.get(u.OUTPUT_TOKENS, 0) + usage[u.REASONING_TOKENS]
-        flags = _drop_impossible_parts(usage)
+        inclusivity = _include_caches(usage, total, reading)
+        _include_reasoning(usage, total, dialect)
     for unit, keys in plan.added:
-        if (more := counted(keys, attributes)) and unit in usage:
-            usage[unit] += more
+        if unit in usage:
+            usage[unit] += sum(counted((key,), attributes) or 0 for key in keys)
+    if divided:
+        flags = _drop_impossible_parts(usage)
+    if total is not None and total > usage.get(u.INPUT_TOKENS, 0) + usage.get(u.OUTPUT_TOKENS, 0):
+        flags = ("inconsistent",)
     return inclusivity, flags
 
 
@@ -86,20 +92,28 @@ def _complete_cache_writes(usage: dict[str, int]) -> None:
         usage[u.CACHE_WRITE_1H_TOKENS] = written - split
 
 
-def _include_caches(
-    usage: dict[str, int], plan: Plan, dialect: Dialect, attributes: Mapping[str, bytes], basis: Inclusivity
-) -> Inclusivity:
+def _include_caches(usage: dict[str, int], total: int | None, reading: Reading) -> Inclusivity:
     cached = usage.get(u.CACHE_READ_TOKENS, 0) + usage.get(u.CACHE_WRITE_TOKENS, 0)
     if not cached or u.INPUT_TOKENS not in usage:
         return ""
     stated = usage[u.INPUT_TOKENS]
-    if dialect.inclusion == "exclusive":
+    if reading.exclusive:
         usage[u.INPUT_TOKENS] = stated + cached
-        return basis
-    inferred = stated < cached or counted(plan.total, attributes) == stated + cached + usage.get(u.OUTPUT_TOKENS, 0)
+        return reading.inclusivity
+    inferred = stated < cached or total == stated + cached + usage.get(u.OUTPUT_TOKENS, 0)
     if inferred:
         usage[u.INPUT_TOKENS] = stated + cached
-    return "inferred" if inferred else basis
+    return "inferred" if inferred else reading.inclusivity
+
+
+def _include_reasoning(usage: dict[str, int], total: int | None, dialect: Dialect) -> None:
+    """Output without its reasoning is completed: where the emitter counts so, or the total shows that it did."""
+    reasoning = usage.get(u.REASONING_TOKENS)
+    if not reasoning:
+        return
+    output = usage.get(u.OUTPUT_TOKENS, 0)
+    if dialect.reasoning == "exclusive" or total == usage.get(u.INPUT_TOKENS, 0) + output + reasoning:
+        usage[u.OUTPUT_TOKENS] = output + reasoning
 
 
 def _drop_impossible_parts(usage: dict[str, int]) -> tuple[str, ...]:

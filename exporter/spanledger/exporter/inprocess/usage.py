@@ -12,7 +12,7 @@ from opentelemetry.util.types import AnyValue
 
 from spanledger.schemas.allowlist import ALLOWED_KEYS, ALLOWED_PREFIXES, MARKS
 
-_MARKS: Final = tuple(mark.decode() for mark in MARKS)
+_MARKS: Final = tuple(mark.decode() for mark in MARKS["traces"])
 
 
 class KeptSpan(ReadableSpan):

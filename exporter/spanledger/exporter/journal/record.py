@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
+
+from spanledger.schemas import claim
 
 
 class RecordType(IntEnum):
@@ -23,6 +26,14 @@ class Signal(IntEnum):
     TRACES = 1
     LOGS = 2
     METRICS = 3
+
+    @property
+    def charged(self) -> claim.Signal | None:
+        """Its name in a claim; None for metrics, whose sums repeat what spans and log records state one by one."""
+        return _CHARGED.get(self)
+
+
+_CHARGED: Final[dict[Signal, claim.Signal]] = {Signal.TRACES: "traces", Signal.LOGS: "logs"}
 
 
 @dataclass(frozen=True, slots=True)

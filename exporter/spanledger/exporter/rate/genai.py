@@ -35,8 +35,8 @@ from spanledger.exporter.rate.tariff import Dimensions, Minimum, Sought, Step, S
 DIGEST_CHARS: Final = 16
 """64 bits tell price books apart: nobody forges one against himself, and the version stands beside it."""
 
-STANDARD_TIERS: Final = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
-"""What providers call the price without any tier (OpenAI, Anthropic, Groq and Vertex spellings)."""
+STANDARD_TIERS: Final = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand", "normal"})
+"""What providers call the price without any tier (spellings of OpenAI, Anthropic, Groq, Vertex and Claude Code)."""
 
 TIER_KEYS: Final = ("service_tier", "processing", "speed")
 """Keys of the catalogue's price contexts whose values are service tiers: flex, batch and fast stand under three."""

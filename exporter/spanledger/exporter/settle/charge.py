@@ -16,13 +16,23 @@ from spanledger.schemas.dialects import DIALECTS
 from spanledger.schemas.event import Quality
 
 Rule = Literal[
-    "single", "response_id", "same_span", "nested", "resemblance", "conflict", "rolled_up", "pending", "aggregate"
+    "single",
+    "response_id",
+    "same_span",
+    "continuation",
+    "nested",
+    "resemblance",
+    "conflict",
+    "rolled_up",
+    "pending",
+    "aggregate",
 ]
 """Why a claim is where it is: readable in the `claims` view and told by `explain`.
 
 single       the only claim of its call
 response_id  one of several claims with the same provider response id
 same_span    the same span again, with other content: the fullest speaks
+continuation the end of a stream that another span of its emitter began
 nested       one of several claims that lie inside each other and share at most one response id
 resemblance  told by somebody else, unlinked, at the same time with equal counts: probably the same call
 conflict     the same span again, with other content: not the fullest, kept as evidence
@@ -30,6 +40,9 @@ rolled_up    repeats what claims below it state; not charged
 pending      a roll-up whose settling window is still open
 aggregate    a roll-up with no charge below it after the window: the only evidence there is
 """
+
+INTERRUPTED: Final = "interrupted"
+"""Flag of a failed call whose answer had begun: something was used."""
 
 _DOUBTS: Final = frozenset({"inconsistent", "unknown_operation", "attributes_dropped"}).union(
     doubt.flag for dialect in DIALECTS for doubt in dialect.doubts
@@ -64,7 +77,7 @@ def _charge(claim: Claim, response_charge: bytes, group: list[Standing], rule: R
     first = group[0]
     return Charge(
         (response_charge if rule != "aggregate" else b"") or first.claim_id,
-        "attempt" if claim.status == "error" and not claim.usage else "charge",
+        "attempt" if is_failed_try(claim) else "charge",
         tuple(map(_claim_id, group)),
         claim,
         _QUALITY_OF.get(rule) or _quality(claim),
@@ -76,6 +89,11 @@ def _charge(claim: Claim, response_charge: bytes, group: list[Standing], rule: R
 _received_ns = attrgetter("received_ns")
 _QUALITY_OF: Final[dict[Rule, Quality]] = {"aggregate": "aggregate", "resemblance": "probable"}
 _claim_id = attrgetter("claim_id")
+
+
+def is_failed_try(claim: Claim) -> bool:
+    """Whether a claim is a failed try: nothing is known to have been used, and no answer had begun."""
+    return claim.status == "error" and not claim.usage and INTERRUPTED not in claim.flags
 
 
 def voices(group: list[Standing]) -> list[Standing]:

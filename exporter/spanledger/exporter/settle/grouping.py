@@ -12,13 +12,21 @@ from typing import Final
 import msgspec
 
 from spanledger.exporter.settle.charge import Rule, voices
+from spanledger.exporter.settle.continuing import continued
 from spanledger.exporter.settle.nesting import nested
 from spanledger.exporter.settle.resemblance import resembling
 from spanledger.exporter.settle.standing import Standing
 from spanledger.schemas.claim import Claim
 
 # Reasons for being one call, the weakest last: a call is no surer than its weakest join.
-_STRENGTH: Final[dict[Rule, int]] = {"single": 0, "same_span": 1, "response_id": 2, "nested": 3, "resemblance": 4}
+_STRENGTH: Final[dict[Rule, int]] = {
+    "single": 0,
+    "same_span": 1,
+    "response_id": 2,
+    "continuation": 3,
+    "nested": 4,
+    "resemblance": 5,
+}
 
 
 class Group(msgspec.Struct):
@@ -45,6 +53,7 @@ def group(standings: Iterable[Standing]) -> Grouping:
     calls = _by_identity([standing for standing in ordered if standing.claim.call.role != "rollup"])
     repeating: list[Standing] = []
     if len(calls) > 1:
+        calls = _joined(calls, continued([call.standings for call in calls]), "continuation")
         pairs, above = nested([call.standings for call in calls], rollups)
         repeating = [standing for place in above for standing in calls[place].standings]
         calls = _joined(calls, pairs, "nested", without=above)

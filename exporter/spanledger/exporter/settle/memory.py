@@ -11,8 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from spanledger.exporter.settle.charge import Rule
+from spanledger.exporter.settle.continuing import continues
 from spanledger.exporter.settle.resemblance import alike
-from spanledger.exporter.settle.standing import Standing, likenesses_near
+from spanledger.exporter.settle.standing import Standing, is_end, is_opening, likenesses_near
 
 TraceKey = tuple[str, str]
 Teller = tuple[str, str]
@@ -86,7 +87,7 @@ class Memory:
             self._told_by_several.add(service)
             for trace in self.traces.values():
                 for standing in trace.claims.values():
-                    if standing.likeness and _service(standing) == service:
+                    if standing.likeness and _service(standing) == service and not _is_of_two(standing):
                         self._tie_likes(trace, standing)
 
     def unknown(self, standings: Sequence[Standing]) -> Unknown:
@@ -100,7 +101,7 @@ class Memory:
                 unknown.traces.add(key)
             if (charge_id := standing.response_charge) and charge_id not in self._responses:
                 unknown.responses[charge_id] = standing.claim.response_id
-            if standing.likeness and self._told_by_several and _service(standing) in self._told_by_several:
+            if standing.likeness and self._may_have_likes(standing):
                 unknown.likenesses.update(key for key in likenesses_near(standing.likeness) if key not in self._whole)
         return unknown
 
@@ -121,11 +122,9 @@ class Memory:
         trace.claims[standing.claim_id] = standing
         self.claims += 1
         if standing.likeness:
-            service = _service(standing)
-            if service in self._told_by_several:
+            self.tell(_service(standing), standing.teller)
+            if self._may_have_likes(standing):
                 self._tie_likes(trace, standing)
-            elif self._tellers.get(service) != standing.teller:
-                self.tell(service, standing.teller)
 
     def closures(self, traces: Iterable[Trace]) -> Iterator[list[Trace]]:
         """The closure of each trace, once."""
@@ -156,14 +155,26 @@ class Memory:
                     if not likes:
                         del self._likes[standing.likeness]
 
+    def _may_have_likes(self, standing: Standing) -> bool:
+        """Whether somebody else tells of the same service's calls, or its own emitter does in two spans."""
+        return _service(standing) in self._told_by_several or _is_of_two(standing)
+
     def _tie_likes(self, trace: Trace, standing: Standing) -> None:
         for key in likenesses_near(standing.likeness):
             for other_trace, other in self._likes.get(key, ()):
-                if alike(standing, other):
+                if other is not standing and _may_be_one(standing, other):
                     trace.plain = trace.plain and other_trace is not trace
                     if other_trace is not trace:
                         _tie(trace, other_trace)
         self._likes.setdefault(standing.likeness, []).append((trace, standing))
+
+
+def _is_of_two(standing: Standing) -> bool:
+    return is_end(standing.claim) or is_opening(standing.claim)
+
+
+def _may_be_one(one: Standing, other: Standing) -> bool:
+    return alike(one, other) or continues(one, other) or continues(other, one)
 
 
 def _service(standing: Standing) -> TraceKey:

@@ -9,6 +9,7 @@ told by somebody else: an emitter does not nest its own spans without linking th
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from spanledger.exporter.settle.charge import is_failed_try
 from spanledger.exporter.settle.standing import Standing
 from spanledger.schemas import units as u
 
@@ -129,8 +130,8 @@ def _usage(call: Call) -> tuple[int | None, int | None]:
 
 
 def _spent(call: Call) -> bool:
-    """Whether a call used something, or may have: a failed try that states nothing did not."""
-    return any(standing.claim.usage or standing.claim.status != "error" for standing in call)
+    """Whether a call used something, or may have: a failed try did not."""
+    return any(not is_failed_try(standing.claim) for standing in call)
 
 
 def _length(call: Call) -> int:

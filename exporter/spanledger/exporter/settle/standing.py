@@ -9,11 +9,17 @@ import msgspec
 
 from spanledger.schemas import units as u
 from spanledger.schemas.claim import Claim, seal
+from spanledger.schemas.dialects import DIALECTS
 
 # Claims that resemble each other end within one step of each other: some 69 seconds, 2³⁶ ns.
 _STEP_BITS: Final = 36
 _SPREAD: Final = 0x9E3779B97F4A7C15
 _MASK: Final = (1 << 64) - 1
+
+
+CONTINUATION: Final = "continuation"
+"""Flag of a claim that ends what another span of its emitter began."""
+_CONTINUED: Final = frozenset(dialect.name for dialect in DIALECTS if dialect.continuations)
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -62,15 +68,30 @@ def response_charge(scope: str, response_id: str) -> bytes:
     return blake2b(f"{scope}\0{response_id}".encode(), digest_size=16).digest()
 
 
+def is_opening(claim: Claim) -> bool:
+    """Whether another span of the same emitter may tell how this call ended."""
+    return claim.call.dialect in _CONTINUED and not claim.usage and claim.status != "error"
+
+
+def is_end(claim: Claim) -> bool:
+    """Whether a claim tells how a call ended that another span of its emitter began."""
+    return CONTINUATION in claim.flags
+
+
 def likeness_of(claim: Claim) -> int:
     """The key of calls of one service with equal input that end in the same step of time; 0 if it can have no like.
 
+    The opening and the end of a stream have the emitter and the model in common instead, and the time between them.
     The steps next to it are the next numbers (`likenesses_near`).
     """
-    who = claim.attribution
+    who, call = claim.attribution, claim.call
     service = who.service_instance or who.service_name
-    tokens = claim.usage.get(u.INPUT_TOKENS, 0)
-    if not service or not tokens or claim.call.role != "inference":
+    if not service or call.role != "inference":
+        return 0
+    if is_opening(claim) or is_end(claim):
+        step = (claim.end_ns if is_opening(claim) else claim.start_ns) >> _STEP_BITS
+        return _place(claim.scope, f"{service}\0{call.emitter}\0{call.request_model}") + step & _MASK or 1
+    if not (tokens := claim.usage.get(u.INPUT_TOKENS, 0)):
         return 0
     return (_place(claim.scope, service) ^ tokens * _SPREAD & _MASK) + (claim.end_ns >> _STEP_BITS) & _MASK or 1
 

@@ -1,6 +1,7 @@
-"""Raw OTLP request in; usage spans out, reduced to what may be kept. No I/O."""
+"""Raw OTLP request in; usage spans and log records out, reduced to what may be kept. No I/O."""
 
 from spanledger.exporter.sift.handoff import Handoff
-from spanledger.exporter.sift.sift import Resource, Sifted, UsageRecord, sift
+from spanledger.exporter.sift.records import Resource, UsageRecord
+from spanledger.exporter.sift.sift import Sifted, sift
 
 __all__ = ["Handoff", "Resource", "Sifted", "UsageRecord", "sift"]

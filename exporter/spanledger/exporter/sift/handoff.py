@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 import google_crc32c
 
-from spanledger.exporter.sift.sift import UsageRecord
+from spanledger.exporter.sift.records import UsageRecord
+from spanledger.schemas.claim import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,23 +25,23 @@ class Handoff:
     def __init__(self, spans_max: int = SPANS_MAX) -> None:
         self._spans_max = spans_max
         self._spans = 0
-        self._kept: dict[tuple[int, int], tuple[bytes, list[UsageRecord]]] = {}
+        self._kept: dict[tuple[Signal, int, int], tuple[bytes, list[UsageRecord]]] = {}
 
     def put(self, payload: bytes, spans: list[UsageRecord]) -> None:
         """Keep what a payload holds, if there is room."""
-        key = _key(payload)
+        key = _key(payload, spans[0].resource.signal if spans else "traces")
         if self._spans + len(spans) <= self._spans_max and key not in self._kept:
             self._spans += len(spans)
             self._kept[key] = payload, spans
 
-    def take(self, payload: bytes) -> list[UsageRecord] | None:
-        """Hand over what a payload holds, once; None if it is not kept here."""
-        kept = self._kept.pop(_key(payload), None)
+    def take(self, payload: bytes, signal: Signal = "traces") -> list[UsageRecord] | None:
+        """Hand over what a payload of a signal holds, once; None if it is not kept here."""
+        kept = self._kept.pop(_key(payload, signal), None)
         if kept is None:
             return None
         self._spans -= len(kept[1])
         return kept[1] if kept[0] == payload else None
 
 
-def _key(payload: bytes) -> tuple[int, int]:
-    return len(payload), _crc(payload)
+def _key(payload: bytes, signal: Signal) -> tuple[Signal, int, int]:
+    return signal, len(payload), _crc(payload)

@@ -12,9 +12,9 @@ from typing import Final, cast
 import msgspec
 
 from spanledger.exporter.sift.wire import ANY_VALUE, KEY_VALUE
-from spanledger.schemas.allowlist import TEXT_PATHS
+from spanledger.schemas.allowlist import TEXT_PATHS, TEXT_TYPES
 
-__all__ = ["TEXT_KEYS", "pair_of", "stated_in"]
+__all__ = ["TEXT_KEYS", "is_readable", "pair_of", "stated_in"]
 
 TEXT_KEYS: Final = frozenset(TEXT_PATHS)
 
@@ -28,6 +28,12 @@ _Branches = Mapping[str, "_Branches"]
 _object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _leaf: Final = msgspec.json.Decoder(int | float | str | None)
+
+
+def is_readable(key: str, stated: Mapping[str, bytes]) -> bool:
+    """Whether a text is the emitter's own, by the media type beside it: a model's answer may be JSON too."""
+    kind = TEXT_TYPES.get(key)
+    return kind is None or (kind in stated and b"json" in stated[kind])
 
 
 def stated_in(key: str, value: bytes) -> Iterator[tuple[str, bytes]]:
@@ -79,7 +85,7 @@ def _walk(path: str, raw: msgspec.Raw, branches: _Branches) -> Iterator[tuple[st
 
 def _json_of_literal(text: str) -> msgspec.Raw:
     """A Python literal (`repr` of a dictionary) as JSON; nothing if it is none."""
-    if len(text) > _LITERAL_CHARS_MAX:
+    if len(text) > _LITERAL_CHARS_MAX or not text.startswith(("{", "[")):
         return msgspec.Raw(b"null")
     try:
         return msgspec.Raw(msgspec.json.encode(ast.literal_eval(text)))

@@ -3,7 +3,7 @@
 Protobuf encodes a nested message and a `bytes` field alike, so declaring `spans` as `repeated bytes` lets the
 C parser frame a request without reading one span, and declaring a span's `attributes` so hands back raw KeyValues;
 a `map<string, bytes>` is encoded like repeated KeyValue, which gives a resource's as a dictionary of raw AnyValues.
-Field numbers: opentelemetry-proto `trace/v1/trace.proto`, `resource/v1`, `common/v1`.
+Field numbers: opentelemetry-proto `trace/v1/trace.proto`, `logs/v1/logs.proto`, `resource/v1`, `common/v1`.
 """
 
 from collections.abc import Iterable, Iterator, MutableMapping
@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError as WireError
 __all__ = [
     "ANY_VALUE",
     "KEY_VALUE",
+    "LOG_RECORD",
     "REQUEST",
     "RESOURCE",
     "RESOURCE_SPANS",
@@ -56,6 +57,16 @@ _SHAPES: Final = {
         "attributes": (9, "bytes*"),
         "dropped_attributes_count": (10, "uint32"),
         "status": (15, "Status"),
+    },
+    "LogRecord": {
+        "time_unix_nano": (1, "fixed64"),
+        "body": (5, "bytes"),
+        "attributes": (6, "bytes*"),
+        "dropped_attributes_count": (7, "uint32"),
+        "trace_id": (9, "bytes"),
+        "span_id": (10, "bytes"),
+        "observed_time_unix_nano": (11, "fixed64"),
+        "event_name": (12, "bytes"),
     },
     "ScopeSpans": {"scope": (1, "bytes"), "spans": (2, "bytes*")},
     "ResourceSpans": {"resource": (1, "bytes"), "scope_spans": (2, "bytes*")},
@@ -121,6 +132,19 @@ class SpanView(View, Protocol):
     status: StatusView
 
 
+class LogRecordView(View, Protocol):
+    """A log record whose attributes and body are raw messages; severity and flags are unknown fields."""
+
+    time_unix_nano: int
+    body: bytes
+    attributes: Repeated
+    dropped_attributes_count: int
+    trace_id: bytes
+    span_id: bytes
+    observed_time_unix_nano: int
+    event_name: bytes
+
+
 class ScopeSpansView(View, Protocol):
     scope: bytes
     spans: Repeated
@@ -180,6 +204,7 @@ ANY_VALUE: Final = cast("Shape[AnyValueView]", _shape("AnyValue"))
 KEY_VALUE: Final = cast("Shape[KeyValueView]", _shape("KeyValue"))
 RESOURCE: Final = cast("Shape[ResourceView]", _shape("Resource"))
 SCOPE: Final = cast("Shape[ScopeView]", _shape("Scope"))
+LOG_RECORD: Final = cast("Shape[LogRecordView]", _shape("LogRecord"))
 SPAN: Final = cast("Shape[SpanView]", _shape("Span"))
 SCOPE_SPANS: Final = cast("Shape[ScopeSpansView]", _shape("ScopeSpans"))
 RESOURCE_SPANS: Final = cast("Shape[ResourceSpansView]", _shape("ResourceSpans"))

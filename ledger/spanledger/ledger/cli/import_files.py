@@ -20,6 +20,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_store(parser)
     parser.add_argument("--tenant", metavar="T", help="charge this tenant and no other, whatever the files say")
+    parser.add_argument(
+        "--signal",
+        choices=("traces", "logs", "metrics"),
+        help="read protobuf files as this, instead of telling it by their content",
+    )
     parser.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="files, or folders with all they contain")
 
 
@@ -34,16 +39,18 @@ def run(options: argparse.Namespace) -> int:
             raise ConfigurationError(msg)
     # --tenant is the credential's tenant, not the default for telemetry that names none.
     settings = settings_of(argparse.Namespace(**{**vars(options), "tenant": None}))
+    from spanledger.exporter.journal import Signal  # noqa: PLC0415
     from spanledger.exporter.throughput import favour_throughput  # noqa: PLC0415
     from spanledger.ledger.access import open_access  # noqa: PLC0415
-    from spanledger.ledger.importing.running import run_import  # noqa: PLC0415
+    from spanledger.ledger.importing.running import Files, run_import  # noqa: PLC0415
 
     favour_throughput()
+    files = Files(paths=paths, tenant=options.tenant, signal=Signal[options.signal.upper()] if options.signal else None)
     access = open_access(settings)
     try:
         tell(f"store: {access.place}")
         with _progress(paths) as read:
-            imported = run_import(access, settings, paths, options.tenant, read)
+            imported = run_import(access, settings, files, read)
     finally:
         access.close()
     _report(imported)

@@ -65,15 +65,17 @@ def found(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
             yield path, True
 
 
-def read(path: Path, progress: Callable[[int], None]) -> Iterator[Part]:
+def read(path: Path, progress: Callable[[int], None], signal: Signal | None = None) -> Iterator[Part]:
     """The parts of one file, in order; `progress` is told how many bytes of the file each took.
+
+    `signal` is what protobuf is read as, whatever it looks like; JSON names its signal itself.
 
     Raises `NotOtlp` if the file begins as no OTLP, `UnreadableFile` if it breaks off.
     """
     told = 0
     try:
         with path.open("rb") as raw:
-            for part in _parts(_inflated(raw)):
+            for part in _parts(_inflated(raw), signal):
                 yield part
                 progress(raw.tell() - told)
                 told = raw.tell()
@@ -106,17 +108,17 @@ def _inflated(raw: io.BufferedReader) -> io.BufferedReader:
     return raw
 
 
-def _parts(stream: io.BufferedReader) -> Iterator[Part]:
+def _parts(stream: io.BufferedReader, signal: Signal | None) -> Iterator[Part]:
     if stream.peek(_PEEK_BYTES).removeprefix(_BOM).lstrip().startswith(b"{"):
         return _from_json(stream)
-    return _from_protobuf(stream)
+    return _from_protobuf(stream, signal)
 
 
-def _from_protobuf(stream: BinaryIO) -> Iterator[Part]:
+def _from_protobuf(stream: BinaryIO, signal: Signal | None) -> Iterator[Part]:
     for payload in parts(stream):
-        signal = signals.of_part(payload)
-        if signal is not None:
-            yield Part(signal, payload)
+        told = signals.of_part(payload)
+        if told is not None:
+            yield Part(signal or told, payload)
 
 
 def _from_json(stream: BinaryIO) -> Iterator[Part]:

@@ -49,14 +49,21 @@ class Loaded:
 
 
 async def load(
-    intake: Intake, credential: Credential, paths: Iterable[Path], progress: Callable[[int], None]
+    intake: Intake,
+    credential: Credential,
+    paths: Iterable[Path],
+    progress: Callable[[int], None],
+    signal: Signal | None = None,
 ) -> Loaded:
-    """Take in every file; `progress` is told the bytes read. Raises `StoreUnavailableError` if the journal refuses."""
+    """Take in every file; `progress` is told the bytes read, `signal` is what protobuf is read as.
+
+    Raises `StoreUnavailableError` if the journal refuses.
+    """
     loaded = Loaded()
     for path, named in found(paths):
         taker = _Taker(intake, credential, path, loaded)
         try:
-            await _load_file(taker, _convertible(read(path, progress), loaded))
+            await _load_file(taker, _convertible(read(path, progress, signal), loaded))
             loaded.files += 1
         except NotOtlp as error:
             if named:

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from spanledger.exporter.credential import ANY_SCOPE, Credential
 from spanledger.exporter.intake import Intake
-from spanledger.exporter.journal import JournalWriter, Shard
+from spanledger.exporter.journal import JournalWriter, Shard, Signal
 from spanledger.exporter.settings import Settings
 from spanledger.ledger.access import Opened
 from spanledger.ledger.access.local import LocalAccess
@@ -18,6 +18,18 @@ from spanledger.ledger.importing.loading import Loaded, load
 from spanledger.schemas import StoreUnavailableError
 
 FLUSH_SECONDS_MAX: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What to import, and as what."""
+
+    paths: Sequence[Path]
+    tenant: str | None = None
+    """The only tenant to charge; None to let the telemetry say."""
+    signal: Signal | None = None
+    """What protobuf is read as; None to tell it by its content."""
+
 
 Progress: TypeAlias = Callable[[int], None]
 
@@ -43,16 +55,14 @@ def credential_of(settings: Settings, tenant: str | None) -> Credential:
     return Credential(tenant, tenant) if tenant else Credential(ANY_SCOPE, settings.tenant)
 
 
-def run_import(
-    access: Opened, settings: Settings, paths: Sequence[Path], tenant: str | None, read: Progress
-) -> Imported:
+def run_import(access: Opened, settings: Settings, files: Files, read: Progress) -> Imported:
     """Take in the files, post them, close the settling window. `read` is told the bytes of the files read.
 
     Raises `StoreUnavailableError` if journal or store take nothing; running it again is harmless.
     """
     before = accounts(access.query)
     with _intake(access) as (intake, writer):
-        loaded = asyncio.run(load(intake, credential_of(settings, tenant), paths, read))
+        loaded = asyncio.run(load(intake, credential_of(settings, files.tenant), files.paths, read, files.signal))
         if not writer.flush(FLUSH_SECONDS_MAX):
             msg = "the journal did not become durable; run the import again"
             raise StoreUnavailableError(msg)

@@ -1,3 +1,4 @@
+import msgspec
 from support.settling import SECOND_NS, claim, net, settle, standing
 
 from spanledger.exporter.settle import Settlement, Settler
@@ -128,3 +129,27 @@ def test_parts_that_only_one_teller_splits_are_kept() -> None:
         "cache_read_tokens": 60,
         "reasoning_tokens": 5,
     }
+
+
+def test_a_stream_told_in_two_spans_is_one_call_around_its_client() -> None:
+    """The opening states nothing and ends early; the end states the usage; the client's span has the id."""
+    opening = _logged(claim(1, emitter="logger", usage={}, seconds=(0, 1)))
+    client = claim(2, parent=1, response_id="r", seconds=(0, 9))
+    end = _logged(claim(3, emitter="logger", trace=2, seconds=(2, 10)), "continuation")
+    assert tokens(settle([opening, client, end])) == 100
+    assert net(settle([opening, end]))["requests", ""] == 1
+    other = _logged(claim(4, emitter="logger", trace=3, seconds=(12, 14)), "continuation")
+    assert tokens(settle([opening, end, other])) == 200
+
+
+def _logged(made: Claim, *flags: str) -> Claim:
+    return msgspec.structs.replace(made, flags=flags, call=msgspec.structs.replace(made.call, dialect="logfire"))
+
+
+def test_a_call_that_failed_while_it_answered_is_no_mere_try() -> None:
+    """Something was used, and nobody says how much."""
+    failed = claim(1, usage={}, error=True, response_id="r")
+    assert [charge.kind for charge in settle([failed]).charges] == ["attempt"]
+    begun = msgspec.structs.replace(failed, flags=("interrupted",))
+    (charge,) = settle([begun]).charges
+    assert (charge.kind, charge.claim.usage_source) == ("charge", "missing")

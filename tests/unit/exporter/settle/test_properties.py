@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.settling import SECOND_NS, claim, net, settle, standing
@@ -19,21 +20,25 @@ def worlds(draw: st.DrawFn) -> list[Claim]:
         role: Role = draw(st.sampled_from(["inference", "inference", "rollup"]))
         usage = {"input_tokens": draw(st.integers(1, 2)), "output_tokens": draw(st.sampled_from([0, 1, 40]))}
         error = draw(st.booleans()) and draw(st.booleans())
-        claims.append(
-            claim(
-                draw(st.sampled_from([span, span, max(span - 1, 1)])),
-                trace=draw(st.integers(0, 2)),
-                response_id=draw(st.sampled_from(["", "", "r1", "r2"])),
-                role=role,
-                usage={} if error else usage,
-                seconds=(start, start + draw(st.integers(1, 15))),
-                parent=draw(st.integers(0, 9)),
-                emitter=draw(st.sampled_from(["client", "framework"])),
-                service=draw(st.sampled_from(["shop", "shop", ""])),
-                signal=draw(st.sampled_from(["traces", "traces", "logs"])),
-                error=error,
-            )
+        made = claim(
+            draw(st.sampled_from([span, span, max(span - 1, 1)])),
+            trace=draw(st.integers(0, 2)),
+            response_id=draw(st.sampled_from(["", "", "r1", "r2"])),
+            role=role,
+            usage={} if error else usage,
+            seconds=(start, start + draw(st.integers(1, 15))),
+            parent=draw(st.integers(0, 9)),
+            emitter=draw(st.sampled_from(["client", "framework"])),
+            service=draw(st.sampled_from(["shop", "shop", ""])),
+            signal=draw(st.sampled_from(["traces", "traces", "logs"])),
+            error=error,
         )
+        if draw(st.integers(0, 5)) == 0:
+            flags = ("continuation",) if made.usage else ()
+            made = msgspec.structs.replace(
+                made, flags=flags, call=msgspec.structs.replace(made.call, dialect="logfire")
+            )
+        claims.append(made)
     return claims
 
 
