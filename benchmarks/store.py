@@ -245,7 +245,9 @@ def claim_of(event: LedgerEvent) -> ClaimRow:
     claim_id, payload = seal(claim)
     settled = (event.charge_id, "response_id", "*", event.trace_id, event.response_id, event.input_tokens or 0)
     teller = (event.service_name, claim.signal, claim.call.emitter)
-    return ClaimRow(event.tenant, claim_id, *settled, *teller, claim.start_ns, event.ingest_time, event.ingest_time, payload)
+    return ClaimRow(
+        event.tenant, claim_id, *settled, *teller, claim.start_ns, event.ingest_time, event.ingest_time, payload
+    )
 
 
 def _insert(store: Store, blocks: dict[str, Block]) -> None:

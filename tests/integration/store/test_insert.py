@@ -119,7 +119,23 @@ def test_times_from_1970_to_2262_are_stored(any_store: Store) -> None:
 def test_claims_come_back(any_store: Store) -> None:
     """A claim settled again keeps one row, the newest; its payload's fields are columns of the view."""
     payload = b'{"span_id":"b7ad6b7169203331","usage":{"input_tokens":5},"end_ns":7,"attribution":{"team":"search"}}'
-    claim = ClaimRow("acme", bytes(15) + b"\1", bytes(16), "pending", "*", "t", "resp-1", 9, "checkout", "traces", "app", 5, 6, 7, payload)
+    claim = ClaimRow(
+        "acme",
+        bytes(15) + b"\1",
+        bytes(16),
+        "pending",
+        "*",
+        "t",
+        "resp-1",
+        9,
+        "checkout",
+        "traces",
+        "app",
+        5,
+        6,
+        7,
+        payload,
+    )
     settled = claim._replace(charge_id=b"\xaa" * 16, rule="response_id", settled_at=8)
     any_store.insert("ledger_claims", *claims_block([claim, settled]))
     columns = "claim_id, charge_id, rule, span_id, usage, team, status, toUnixTimestamp64Nano(end_time)"
