@@ -68,8 +68,8 @@ def _marks(signal: Signal) -> tuple[bytes, ...]:
     found = {a.LEDGER_UNITS}
     for dialect in DIALECTS:
         if dialect.signal == signal:
-            marks = (_searched(mark, dialect) for mark in dialect.marks)
-            found |= {*marks, *dialect.mark_prefixes, *dialect.found_by}
+            marks = (*(_searched(mark, dialect) for mark in dialect.marks), *dialect.mark_prefixes)
+            found |= {*(dialect.found_by or marks)}
     if signal == "traces":
         found.add(a.GEN_AI_PREFIX)
     return tuple(mark.encode() for mark in sorted(found) if not any(other != mark and other in mark for other in found))

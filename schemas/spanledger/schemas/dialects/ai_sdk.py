@@ -29,6 +29,7 @@ _CALLS: Final = {"doGenerate": "chat", "doStream": "chat", "doEmbed": "embedding
 AI_SDK: Final = Dialect(
     name="ai_sdk",
     mark_prefixes=(f"{_INPUT_DETAILS}.",),
+    found_by=(_OPERATION,),
     texts=(_PROVIDER_METADATA,),
     usage=together(
         {

@@ -53,7 +53,7 @@ CLAUDE_CODE_LOGS: Final = Dialect(
 CLAUDE_CODE_SPANS: Final = replace(
     CLAUDE_CODE_LOGS,
     signal="traces",
-    found_by=(),
+    found_by=(a.GEN_AI_PREFIX,),
     span_names={"claude_code.llm_request": "chat", "*": _OTHER},
     failures=frozenset(),
     provider=(a.PROVIDER_NAME, a.SYSTEM),

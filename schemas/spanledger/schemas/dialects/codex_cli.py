@@ -45,7 +45,7 @@ CODEX_SPANS: Final = replace(
     signal="traces",
     scopes=(),
     mark_prefixes=("codex.usage.",),
-    found_by=(),
+    found_by=(a.GEN_AI_PREFIX,),
     usage={
         u.INPUT_TOKENS: (a.USAGE_INPUT_TOKENS,),
         u.OUTPUT_TOKENS: (a.USAGE_OUTPUT_TOKENS,),

@@ -60,8 +60,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     mark_prefixes: Names = ()
     """As `marks`, by prefix."""
     found_by: Names = ()
-    """What else may stand in a usage span or record of this dialect, one of which does where it has no mark (an event's
-    name): it only helps to find it."""
+    """Texts of which every usage span or record holds one, where they are fewer than its marks or no attributes: each
+    is a search of every batch that arrives."""
     texts: Names = ()
     """Attributes whose value is JSON (or a Python literal). What is read of one is named `<attribute>.<path>`, where
     the path joins object keys by dots and skips list places; nothing else of the text is kept, so no prompt is."""

@@ -24,7 +24,7 @@ EVENTS: Final = replace(
     signal="logs",
     marks=(a.RESPONSE_ID,),
     mark_prefixes=(a.USAGE_PREFIX,),
-    found_by=(a.INFERENCE_DETAILS_EVENT,),
+    found_by=(a.INFERENCE_DETAILS_EVENT, a.RESPONSE_ID, a.USAGE_PREFIX),
     span_names={a.INFERENCE_DETAILS_EVENT: "", "copilot_chat.agent.turn": _REPEATED},
     ignored=IGNORED | {_REPEATED},
 )
@@ -38,6 +38,7 @@ def events_of(dialects: Iterable[Dialect]) -> tuple[Dialect, ...]:
             signal="logs",
             marks=(),
             mark_prefixes=(),
+            found_by=EVENTS.found_by,
             span_names=EVENTS.span_names,
             ignored=dialect.ignored | EVENTS.ignored,
             continuations=(),

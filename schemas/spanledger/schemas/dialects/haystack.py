@@ -22,6 +22,7 @@ _ANTHROPIC: Final = together(*(anthropic_usage(f"{meta}.usage") for meta in _MET
 HAYSTACK: Final = Dialect(
     name="haystack",
     marks=(_TYPE,),
+    found_by=(_TYPE,),
     texts=(_OUTPUT,),
     usage=together(*(openai_usage(f"{meta}.usage") for meta in _META)),
     total=tuple(f"{meta}.usage.total_tokens" for meta in _META),

@@ -59,6 +59,7 @@ _OWN: Final = {
 LANGFUSE: Final = Dialect(
     name="langfuse",
     marks=(_TYPE,),
+    found_by=(_TYPE,),
     texts=(_USAGE, _COST, _PARAMETERS),
     usage=together(_OWN, anthropic_usage(_USAGE)),
     # Every other part that is taken from a whole: modalities, LangChain's tier, predictions.

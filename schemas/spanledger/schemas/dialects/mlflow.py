@@ -36,6 +36,7 @@ MLFLOW: Final = Dialect(
     name="mlflow",
     scopes=("mlflow.",),
     marks=(_TYPE, f"{_USAGE}.input_tokens"),
+    found_by=(_TYPE,),
     texts=(_USAGE, _OUTPUTS, _COST),
     usage=together(
         {

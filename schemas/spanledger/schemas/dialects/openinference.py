@@ -29,6 +29,7 @@ def _libraries(*names: str) -> tuple[str, ...]:
 
 OPENINFERENCE: Final = Dialect(
     name="openinference",
+    found_by=(_KIND,),
     scopes=("openinference.", "@arizeai/"),
     usage={
         u.INPUT_TOKENS: (f"{_COUNT}.prompt", *SEMCONV.usage[u.INPUT_TOKENS]),

@@ -16,6 +16,7 @@ SEMCONV: Final = Dialect(
     name="semconv",
     marks=(a.OPERATION_NAME, a.PROVIDER_NAME, a.SYSTEM),
     mark_prefixes=(a.USAGE_PREFIX,),
+    found_by=(a.GEN_AI_PREFIX,),
     usage={
         u.INPUT_TOKENS: (a.USAGE_INPUT_TOKENS, a.USAGE_PROMPT_TOKENS),
         u.OUTPUT_TOKENS: (a.USAGE_OUTPUT_TOKENS, a.USAGE_COMPLETION_TOKENS),

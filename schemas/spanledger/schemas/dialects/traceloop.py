@@ -157,6 +157,7 @@ TRACELOOP_MARKED: Final = replace(
     name="traceloop-marked",
     scopes=(),
     marks=(_KIND, _TYPE),
+    found_by=(a.GEN_AI_PREFIX, _TYPE),
     mark_prefixes=("llm.usage.",),
     basis="assumed",
 )
