@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from spanledger.exporter.settle import Charge, Settlement, Settler, Standing, stand
+from spanledger.exporter.settle import Charge, Posted, Ruling, Settlement, Settler, Standing, posted_of, stand
 from spanledger.schemas.claim import Attribution, Call, Claim, Role, Signal
 
 SECOND_NS = 10**9
@@ -69,3 +69,18 @@ def net(*settlements: Settlement) -> Counter[tuple[str, str]]:
 def settle(claims: Sequence[Claim], *, close: bool = True) -> Settlement:
     """One batch, with the window closed behind it."""
     return Settler().settle(map(standing, claims), 20 * SECOND_NS, close=close)
+
+
+class Ledger:
+    """The stored claims and open events that settlements leave behind, for a settler that remembers nothing."""
+
+    def __init__(self) -> None:
+        self.rulings: dict[bytes, Ruling] = {}
+        self.opened: dict[bytes, Posted] = {}
+
+    def post(self, settlement: Settlement) -> None:
+        """Keep what a settlement says, as the store would."""
+        self.rulings |= {ruling[0].claim_id: ruling for ruling in settlement.rulings}
+        for charge_id in settlement.withdrawn:
+            del self.opened[charge_id]
+        self.opened |= {charge.charge_id: posted_of(charge) for charge in settlement.charges}

@@ -15,7 +15,7 @@ from spanledger.exporter.settle.charge import Rule, voices
 from spanledger.exporter.settle.continuing import continued
 from spanledger.exporter.settle.nesting import nested
 from spanledger.exporter.settle.resemblance import resembling
-from spanledger.exporter.settle.standing import Standing
+from spanledger.exporter.settle.standing import Standing, lies_in
 from spanledger.schemas.claim import Claim
 
 # Reasons for being one call, the weakest last: a call is no surer than its weakest join.
@@ -156,4 +156,4 @@ def _length(standing: Standing) -> tuple[int, bytes]:
 
 def _below(inner: Claim, outer: Claim) -> bool:
     """By parent link, else contained in time (the spans between are not kept)."""
-    return inner.parent_span_id == outer.span_id or (outer.start_ns <= inner.start_ns and inner.end_ns <= outer.end_ns)
+    return inner.parent_span_id == outer.span_id or lies_in(inner, outer)

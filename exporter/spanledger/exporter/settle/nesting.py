@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from spanledger.exporter.settle.charge import is_failed_try
-from spanledger.exporter.settle.standing import Standing
+from spanledger.exporter.settle.standing import Standing, lies_in
 from spanledger.schemas import units as u
 
 Call = list[Standing]
@@ -116,8 +116,7 @@ def _around(outer: Call, inner: Call) -> bool:
         one.claim.trace_id == other.claim.trace_id
         and one.claim.trace_id != ""
         and one.teller != other.teller
-        and one.claim.start_ns <= other.claim.start_ns
-        and other.claim.end_ns <= one.claim.end_ns
+        and lies_in(other.claim, one.claim)
         for one in outer
         for other in inner
     )

@@ -22,6 +22,10 @@ CONTINUATION: Final = "continuation"
 _CONTINUED: Final = frozenset(dialect.name for dialect in DIALECTS if dialect.continuations)
 
 
+SKEW_NS: Final = 50 * 10**6
+"""By how much a span may reach out of the one around it: JavaScript's clocks tick in milliseconds, and drift."""
+
+
 class Standing(msgspec.Struct, frozen=True, gc=False):
     """A claim and where it stands."""
 
@@ -66,6 +70,11 @@ def response_charge_of(claim: Claim) -> bytes:
 def response_charge(scope: str, response_id: str) -> bytes:
     """The charge of a provider response."""
     return blake2b(f"{scope}\0{response_id}".encode(), digest_size=16).digest()
+
+
+def lies_in(inner: Claim, outer: Claim) -> bool:
+    """Whether a span ran while another did."""
+    return outer.start_ns - SKEW_NS <= inner.start_ns and inner.end_ns <= outer.end_ns + SKEW_NS
 
 
 def is_opening(claim: Claim) -> bool:

@@ -5,9 +5,9 @@ from collections import Counter
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.settling import SECOND_NS, claim, net, settle, standing
+from support.settling import SECOND_NS, Ledger, claim, net, settle, standing
 
-from spanledger.exporter.settle import NO_CHARGE, Ruling, Settlement, Settler, posted_of
+from spanledger.exporter.settle import NO_CHARGE, Settlement, Settler
 from spanledger.schemas.claim import Claim, Role
 
 
@@ -40,21 +40,6 @@ def worlds(draw: st.DrawFn) -> list[Claim]:
             )
         claims.append(made)
     return claims
-
-
-class Ledger:
-    """The stored claims and open events that settlements leave behind, for a settler that remembers nothing."""
-
-    def __init__(self) -> None:
-        self.rulings: dict[bytes, Ruling] = {}
-        self.opened: dict[bytes, tuple[str | int | None, ...]] = {}
-
-    def post(self, settlement: Settlement) -> None:
-        """Keep what a settlement says, as the store would."""
-        self.rulings |= {ruling[0].claim_id: ruling for ruling in settlement.rulings}
-        for charge_id in settlement.withdrawn:
-            del self.opened[charge_id]
-        self.opened |= {charge.charge_id: posted_of(charge) for charge in settlement.charges}
 
 
 @settings(max_examples=2_000, deadline=None)
