@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from spanledger.exporter.settle.charge import Charge, Rule, charge_of
-from spanledger.exporter.settle.grouping import group, rules_of
+from spanledger.exporter.settle.grouping import Group, group, rules_of
 from spanledger.exporter.settle.memory import Memory, Place, Teller, Trace, TraceKey, Unknown
 from spanledger.exporter.settle.posted import Posted, posted_of
 from spanledger.exporter.settle.standing import Standing
@@ -21,8 +21,8 @@ NO_CHARGE: Final = bytes(16)
 # How long a roll-up waits for the calls below it. SDKs export a span within 5 s of its end and retry for 10 s more.
 WINDOW_NS: Final = 60 * 10**9
 
-# What is remembered of traces; some 3 KB a claim, so 90 MB.
-CLAIMS_MAX: Final = 30_000
+# What is remembered of traces; at most 2.4 KB a claim, so 120 MB.
+CLAIMS_MAX: Final = 50_000
 
 Ruling = tuple[Standing, bytes, Rule]
 """A claim, the charge it went into (`NO_CHARGE` for none), and the rule that put it there."""
@@ -165,7 +165,7 @@ class Settler:
             places: list[tuple[Standing, Place]] = []
             grouping = group(standing for trace in closure for standing in trace.claims.values())
             for call in grouping.calls:
-                charge = charge_of(call.standings, call.rule)
+                charge = self._posted_as(call, traces) or charge_of(call.standings, call.rule)
                 ruled = rules_of(call)
                 charges[charge.charge_id] = charge
                 places += zip((standing for standing, _ in ruled), _places(charge, ruled), strict=True)
@@ -180,11 +180,18 @@ class Settler:
             for standing, place in places:
                 self._move(standing, place, traces[standing.claim_id], settlement)
 
+    def _posted_as(self, call: Group, traces: Mapping[bytes, Trace]) -> Charge | None:
+        """The charge that was posted for the very same claims by the same rule."""
+        claim_ids = tuple(standing.claim_id for standing in call.standings)
+        place = traces[claim_ids[0]].places.get(claim_ids[0])
+        posted = self._posted.get(place.charge_id) if place and place.rule == call.rule else None
+        return posted if posted and posted.claim_ids == claim_ids else None
+
     def _post_difference(self, closure: Sequence[Trace], charges: dict[bytes, Charge], settlement: Settlement) -> None:
         before = {place.charge_id for trace in closure for place in trace.places.values()} | charges.keys()
         for charge_id in sorted(before - {NO_CHARGE}):
             charge, is_open = charges.get(charge_id), charge_id in self._posted
-            if is_open and charge and _amounts_to(charge) == _amounts_to(self._posted[charge_id]):
+            if is_open and charge and (charge is self._posted[charge_id] or _same(charge, self._posted[charge_id])):
                 continue
             if is_open:
                 settlement.withdrawn.append(charge_id)
@@ -238,9 +245,13 @@ class Settler:
             self._memory.forget(closure)
 
 
-def _amounts_to(charge: Charge | None) -> tuple[object, ...]:
-    """What an event says of a charge; which claims stand behind it is not part of that."""
-    return (charge.charge_id, charge.kind, charge.quality, charge.claim) if charge else ()
+def _same(charge: Charge, posted: Charge | None) -> bool:
+    """Whether their events say the same; which claims stand behind them is not part of that."""
+    return posted is not None and (charge.kind, charge.quality, charge.claim) == (
+        posted.kind,
+        posted.quality,
+        posted.claim,
+    )
 
 
 def _places(charge: Charge, ruled: Sequence[tuple[Standing, Rule]]) -> list[Place]:
