@@ -27,6 +27,8 @@ CLAIMS_MAX: Final = 50_000
 Ruling = tuple[Standing, bytes, Rule]
 """A claim, the charge it went into (`NO_CHARGE` for none), and the rule that put it there."""
 
+_UNCOUNTED: Final = ""
+"""The heading of a claim that is stored, and in no posting's counts."""
 _ALONE: Final[Mapping[str, str]] = {"charge": "charged", "attempt": "attempts"}
 
 
@@ -58,6 +60,8 @@ class Settler:
         self._posted: dict[bytes, Charge | None] = {}
         """Open charges as they were posted; None if the event says something else than the stored claims."""
         self._pending: dict[bytes, Standing] = {}
+        self._learned: set[bytes] = set()
+        """Claims that came from the store and not yet again from a journal."""
         self._unsure: list[Trace] = []
         """Traces whose stored claims and events do not agree: a crash lay between them."""
 
@@ -83,6 +87,7 @@ class Settler:
             if standing.claim_id in trace.claims:
                 continue
             self._memory.keep(standing, trace)
+            self._learned.add(standing.claim_id)
             if rule == "aggregate":
                 trace.expired |= {standing.claim_id}
             if charge_id != NO_CHARGE:
@@ -104,15 +109,15 @@ class Settler:
         new: dict[bytes, tuple[Standing, Trace]] = {}
         for standing in arrivals:
             claim_id, trace = standing.claim_id, memory.trace(standing.trace_key)
-            if claim_id in new or claim_id in trace.places:
+            if claim_id not in trace.claims:
+                memory.keep(standing, trace)
+            elif not self._was_cut_off(standing, trace):
                 settlement.counts["duplicates"] += 1
                 continue
-            new[claim_id] = standing, trace
-            if claim_id in trace.claims:
-                # Stored by a posting that a crash cut off: it is settled, and counted, only now.
-                touched[trace] = None
             else:
-                memory.keep(standing, trace)
+                trace.places[claim_id] = trace.places[claim_id]._replace(heading=_UNCOUNTED)
+                touched[trace] = None
+            new[claim_id] = standing, trace
         alone: list[str] = []
         for standing, trace in new.values():
             if trace.plain and trace.ties is None and trace not in touched:
@@ -132,20 +137,27 @@ class Settler:
         """Whether any roll-up waits for its window to end."""
         return bool(self._pending)
 
+    def _was_cut_off(self, standing: Standing, trace: Trace) -> bool:
+        """Whether a claim is of the very record that a posting stored it from, and did not get to count: a crash."""
+        claim_id = standing.claim_id
+        if claim_id not in self._learned:
+            return False
+        self._learned.discard(claim_id)
+        return trace.claims[claim_id].received_ns == standing.received_ns
+
     def _believe(self, charge_id: bytes, members: list[tuple[Trace, Standing, Rule]], opened: Posted | None) -> None:
-        """Hold stored claims for posted if the open event of their charge is the one they amount to."""
-        if opened is None:
-            return
+        """Hold stored claims for posted if the open event of their charge is what they amount to; else settle anew."""
         agreeing: list[Rule] = [rule for _, _, rule in members if rule != "conflict"]
         rule: Rule = agreeing[0] if agreeing else "same_span"
         charge = charge_of([standing for _, standing, _ in members], rule)
-        if charge.charge_id != charge_id or posted_of(charge) != opened:
-            self._posted[charge_id] = None
+        if charge.charge_id == charge_id and posted_of(charge) == opened:
+            self._posted[charge_id] = charge
+        else:
             self._unsure += [trace for trace, *_ in members]
-            return
-        self._posted[charge_id] = charge
+            if opened is not None:
+                self._posted[charge_id] = None
         for (trace, standing, _), place in zip(members, _places(charge, [each[1:] for each in members]), strict=True):
-            trace.places[standing.claim_id] = place
+            trace.places[standing.claim_id] = place._replace(charge_id=charge_id)
 
     def _charge_alone(self, standing: Standing, trace: Trace, settlement: Settlement) -> str:
         """The common case, a claim that can meet no other: its heading."""
@@ -205,7 +217,7 @@ class Settler:
         claim_id, before = standing.claim_id, trace.places.get(standing.claim_id)
         if place == before:
             return
-        if before is not None:
+        if before is not None and before.heading != _UNCOUNTED:
             settlement.counts[before.heading] -= 1
         settlement.counts[place.heading] += 1
         trace.places[claim_id] = place
@@ -240,6 +252,7 @@ class Settler:
             waiting = [self._pending[each] for trace in closure for each in trace.claims if each in self._pending]
             self._settle_anew(self._expire(waiting), settlement)
             for trace in closure:
+                self._learned -= trace.claims.keys()
                 for place in trace.places.values():
                     self._posted.pop(place.charge_id, None)
             self._memory.forget(closure)
