@@ -7,9 +7,8 @@ a trace of its own. Of one emitter, service and model they are matched one to on
 from collections import defaultdict
 from collections.abc import Sequence
 
+from spanledger.exporter.settle.matching import Call, Timeline
 from spanledger.exporter.settle.standing import Standing, is_end, is_opening
-
-Call = list[Standing]
 
 
 def continues(end: Standing, opening: Standing) -> bool:
@@ -26,25 +25,28 @@ def continues(end: Standing, opening: Standing) -> bool:
 
 def continued(calls: Sequence[Call]) -> list[tuple[int, int]]:
     """Pairs of places in `calls`: an opening without usage, and its end."""
-    openings: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    ends: list[int] = []
+    openings: dict[tuple[object, ...], Timeline] = defaultdict(Timeline)
+    place_of: dict[bytes, int] = {}
+    ends: list[Standing] = []
     for place, (first, *_) in enumerate(calls):
+        place_of[first.claim_id] = place
         if is_end(first.claim):
-            ends.append(place)
+            ends.append(first)
         elif is_opening(first.claim):
-            openings[_stream(first)].append(place)
+            openings[_stream(first)].add(first)
     gaps = sorted(
-        (_gap(calls[opening][0], calls[end][0]), calls[opening][0].claim_id, calls[end][0].claim_id, opening, end)
+        (_gap(opening, end), opening.claim_id, end.claim_id)
         for end in ends
-        for opening in openings[_stream(calls[end][0])]
-        if continues(calls[end][0], calls[opening][0])
+        if _stream(end) in openings
+        for opening in openings[_stream(end)].near(end, own=True)
+        if continues(end, opening)
     )
-    taken: set[int] = set()
+    taken: set[bytes] = set()
     pairs: list[tuple[int, int]] = []
-    for *_, opening, end in gaps:
-        if not taken & {opening, end}:
-            taken |= {opening, end}
-            pairs.append((opening, end))
+    for _, opening_id, end_id in gaps:
+        if not taken & {opening_id, end_id}:
+            taken |= {opening_id, end_id}
+            pairs.append((place_of[opening_id], place_of[end_id]))
     return pairs
 
 

@@ -11,12 +11,12 @@ from typing import Final
 
 import msgspec
 
+from spanledger.exporter.settle.below import Below
 from spanledger.exporter.settle.charge import Rule, voices
 from spanledger.exporter.settle.continuing import continued
-from spanledger.exporter.settle.nesting import nested
+from spanledger.exporter.settle.nesting import contained, nested
 from spanledger.exporter.settle.resemblance import resembling
-from spanledger.exporter.settle.standing import Standing, lies_in
-from spanledger.schemas.claim import Claim
+from spanledger.exporter.settle.standing import Standing
 
 # Reasons for being one call, the weakest last: a call is no surer than its weakest join.
 _STRENGTH: Final[dict[Rule, int]] = {
@@ -57,6 +57,7 @@ def group(standings: Iterable[Standing]) -> Grouping:
         pairs, above = nested([call.standings for call in calls], rollups)
         repeating = [standing for place in above for standing in calls[place].standings]
         calls = _joined(calls, pairs, "nested", without=above)
+        calls = _joined(calls, contained([call.standings for call in calls]), "nested")
         calls = _joined(calls, resembling([call.standings for call in calls]), "resemblance")
     covered = _covered(rollups, calls)
     return Grouping(
@@ -133,27 +134,21 @@ def _covered(rollups: Sequence[Standing], calls: Sequence[Group]) -> set[bytes]:
     """
     if not rollups:
         return set()
-    responses = {standing.response_charge for call in calls for standing in call.standings}
-    by_trace: dict[tuple[str, str], list[Claim]] = defaultdict(list)
-    for standing in chain.from_iterable(call.standings for call in calls):
+    told = [standing for call in calls for standing in call.standings]
+    responses = {standing.response_charge for standing in told} - {b""}
+    below: dict[tuple[str, str], Below] = {}
+    for standing in chain(told, rollups):
+        below.setdefault(standing.trace_key, Below()).expect(standing.claim)
+    for standing in told:
         if standing.claim.usage:
-            by_trace[standing.trace_key].append(standing.claim)
-    shorter: dict[tuple[str, str], list[Standing]] = defaultdict(list)
+            below[standing.trace_key].add(standing.claim)
     covered: set[bytes] = set()
     for outer in sorted(rollups, key=_length):
-        key = outer.trace_key
-        below = chain(by_trace[key], (each.claim for each in shorter[key]))
-        told = bool(outer.response_charge) and outer.response_charge in responses
-        if told or any(_below(inner, outer.claim) for inner in below):
+        if outer.response_charge in responses or below[outer.trace_key].has(outer.claim):
             covered.add(outer.claim_id)
-        shorter[key].append(outer)
+        below[outer.trace_key].add(outer.claim)
     return covered
 
 
 def _length(standing: Standing) -> tuple[int, bytes]:
     return standing.claim.end_ns - standing.claim.start_ns, standing.claim_id
-
-
-def _below(inner: Claim, outer: Claim) -> bool:
-    """By parent link, else contained in time (the spans between are not kept)."""
-    return inner.parent_span_id == outer.span_id or lies_in(inner, outer)

@@ -12,6 +12,7 @@ import msgspec
 
 from spanledger.exporter.settle.charge import Rule
 from spanledger.exporter.settle.continuing import continues
+from spanledger.exporter.settle.matching import Timeline
 from spanledger.exporter.settle.resemblance import alike
 from spanledger.exporter.settle.standing import Standing, is_end, is_opening, likenesses_near
 
@@ -67,8 +68,10 @@ class Memory:
         self._tellers: dict[TraceKey, Teller] = {}
         """(scope, service) → who tells of its calls."""
         self._told_by_several: set[TraceKey] = set()
-        self._likes: dict[int, list[tuple[Trace, Standing]]] = {}
+        self._likes: dict[int, Timeline] = {}
         """Likeness → the claims that have it, for services of which several tell."""
+        self._told_by_one: dict[TraceKey, dict[bytes, Standing]] = {}
+        """(scope, service) → the claims that would have likes, were there another teller."""
         self._whole: set[int] = set()
         """Likenesses of which memory has every claim there is."""
 
@@ -85,10 +88,8 @@ class Memory:
         """Know that somebody tells of a service's calls; from the second teller on, likes are looked for."""
         if self._tellers.setdefault(service, teller) != teller and service not in self._told_by_several:
             self._told_by_several.add(service)
-            for trace in self.traces.values():
-                for standing in trace.claims.values():
-                    if standing.likeness and _service(standing) == service and not _is_of_two(standing):
-                        self._tie_likes(trace, standing)
+            for standing in self._told_by_one.pop(service, {}).values():
+                self._tie_likes(self.traces[standing.trace_key], standing)
 
     def unknown(self, standings: Sequence[Standing]) -> Unknown:
         """The traces, responses and likenesses of some claims that are not in memory."""
@@ -122,9 +123,12 @@ class Memory:
         trace.claims[standing.claim_id] = standing
         self.claims += 1
         if standing.likeness:
-            self.tell(_service(standing), standing.teller)
+            service = _service(standing)
+            self.tell(service, standing.teller)
             if self._may_have_likes(standing):
                 self._tie_likes(trace, standing)
+            else:
+                self._told_by_one.setdefault(service, {})[standing.claim_id] = standing
 
     def closures(self, traces: Iterable[Trace]) -> Iterator[list[Trace]]:
         """The closure of each trace, once."""
@@ -148,25 +152,29 @@ class Memory:
             self.claims -= len(trace.claims)
             for standing in trace.claims.values():
                 self._responses.pop(standing.response_charge, None)
-                self._whole.discard(standing.likeness)
-                if standing.likeness in self._likes:
-                    likes = [each for each in self._likes[standing.likeness] if each[0] is not trace]
-                    self._likes[standing.likeness] = likes
-                    if not likes:
-                        del self._likes[standing.likeness]
+                self._forget_likes(standing)
 
     def _may_have_likes(self, standing: Standing) -> bool:
         """Whether somebody else tells of the same service's calls, or its own emitter does in two spans."""
         return _service(standing) in self._told_by_several or _is_of_two(standing)
 
     def _tie_likes(self, trace: Trace, standing: Standing) -> None:
+        own = _is_of_two(standing)
         for key in likenesses_near(standing.likeness):
-            for other_trace, other in self._likes.get(key, ()):
-                if other is not standing and _may_be_one(standing, other):
+            for other in self._likes[key].near(standing, own=own) if key in self._likes else ():
+                if _may_be_one(standing, other):
+                    other_trace = self.traces[other.trace_key]
                     trace.plain = trace.plain and other_trace is not trace
                     if other_trace is not trace:
                         _tie(trace, other_trace)
-        self._likes.setdefault(standing.likeness, []).append((trace, standing))
+        self._likes.setdefault(standing.likeness, Timeline()).add(standing)
+
+    def _forget_likes(self, standing: Standing) -> None:
+        self._whole.discard(standing.likeness)
+        if standing.likeness in self._likes and not self._likes[standing.likeness].discard(standing):
+            del self._likes[standing.likeness]
+        if own := self._told_by_one.get(_service(standing)):
+            own.pop(standing.claim_id, None)
 
 
 def _is_of_two(standing: Standing) -> bool:

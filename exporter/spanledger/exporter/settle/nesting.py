@@ -2,24 +2,24 @@
 
 A wrapper's span lies around its client's. Of an outer and the single inner call, at least one without a response id,
 both are one call; an outer without an id above several calls only repeats them; two different ids are two calls.
-"Above" is a parent link, through roll-ups where need be; else the same trace, containment in time and equal usage,
-told by somebody else: an emitter does not nest its own spans without linking them.
+"Above" is a parent link, through roll-ups where need be. Where the links are lost, somebody else's claim that lies
+around one in the same trace with equal usage is the same call, one to one.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from spanledger.exporter.settle.charge import is_failed_try
+from spanledger.exporter.settle.matching import Call, matched
 from spanledger.exporter.settle.standing import Standing, lies_in
 from spanledger.schemas import units as u
 
-Call = list[Standing]
-"""Claims about one call."""
+SpanId = tuple[str, str, str]
 
 
 def nested(calls: Sequence[Call], rollups: Iterable[Standing]) -> tuple[list[tuple[int, int]], set[int]]:
-    """Pairs of places in `calls` that are one call, and the places of calls that only repeat those below them."""
-    outer_of = _outer_of(calls, rollups)
+    """Pairs of places in `calls` that are one call by their links, and places of calls that only repeat others."""
+    outer_of = _without_cycles(_Links(calls, rollups).outer_calls())
     inner_of: dict[int, list[int]] = defaultdict(list)
     for inner, outer in outer_of.items():
         if _spent(calls[inner]) or not _spent(calls[outer]):
@@ -27,12 +27,12 @@ def nested(calls: Sequence[Call], rollups: Iterable[Standing]) -> tuple[list[tup
     ids = [{standing.response_charge for standing in call} - {b""} for call in calls]
     same: list[tuple[int, int]] = []
     repeating: set[int] = set()
-    for outer in sorted(inner_of, key=lambda place: (-_depth(outer_of, place), place)):
+    for outer in _innermost_first(outer_of, inner_of):
         inners = sorted(inner_of[outer])
         if not ids[outer] and len(inners) > 1:
             repeating.add(outer)
             continue
-        fitting = [inner for inner in inners if len(ids[inner] | ids[outer]) < 2 or ids[inner] == ids[outer]]
+        fitting = [inner for inner in inners if ids[inner] == ids[outer] or len(ids[inner] | ids[outer]) < 2]
         if len(fitting) > 1:
             fitting = [inner for inner in fitting if _usage(calls[inner]) == _usage(calls[outer])]
         for inner in fitting[:1]:
@@ -41,97 +41,101 @@ def nested(calls: Sequence[Call], rollups: Iterable[Standing]) -> tuple[list[tup
     return same, repeating
 
 
-def _depth(outer_of: Mapping[int, int], place: int) -> int:
-    depth = 0
-    while place in outer_of:
-        place, depth = outer_of[place], depth + 1
-    return depth
+def contained(calls: Sequence[Call]) -> list[tuple[int, int]]:
+    """Pairs of places in `calls` that are one call by time and usage, in one trace whose links are lost."""
+    usage = {standing.claim_id: _usage(call) for call in calls for standing in call}
+
+    def seat(standing: Standing) -> Sequence[tuple[object, ...]]:
+        claim, wholes = standing.claim, usage[standing.claim_id]
+        return ((claim.scope, claim.trace_id, *wholes),) if claim.trace_id and any(wholes) else ()
+
+    return matched(calls, seat, _lies_around)
 
 
-def _outer_of(calls: Sequence[Call], rollups: Iterable[Standing]) -> dict[int, int]:
-    """Call → the nearest call above it."""
-    place_of: dict[tuple[str, str, str], int] = {}
-    parent_of: dict[tuple[str, str, str], str] = {}
-    for place, call in enumerate(calls):
+class _Links:
+    """The parent links between the spans of a closed set of claims."""
+
+    def __init__(self, calls: Sequence[Call], rollups: Iterable[Standing]) -> None:
+        self._calls = calls
+        self._place_of = {_span(standing): place for place, call in enumerate(calls) for standing in call}
+        self._rollup_parent = {_span(standing): standing.claim.parent_span_id for standing in rollups}
+        self._above: dict[SpanId, SpanId | None] = {}
+        """Roll-up → the first span above it that is none."""
+
+    def outer_calls(self) -> dict[int, int]:
+        """Call → the nearest other call above it, where there is one."""
+        found = ((place, self._outer(place, call)) for place, call in enumerate(self._calls))
+        return {place: outer for place, outer in found if outer is not None}
+
+    def _outer(self, place: int, call: Call) -> int | None:
         for standing in call:
-            claim = standing.claim
-            place_of[claim.scope, claim.trace_id, claim.span_id] = place
-            parent_of[claim.scope, claim.trace_id, claim.span_id] = claim.parent_span_id
-    for standing in rollups:
-        claim = standing.claim
-        parent_of.setdefault((claim.scope, claim.trace_id, claim.span_id), claim.parent_span_id)
-    outer_of: dict[int, int] = {}
-    unlinked: list[int] = []
-    for place, call in enumerate(calls):
-        above = (_linked(standing, place, place_of, parent_of) for standing in call)
-        outer = next((each for each in above if each is not None), None)
-        if outer is None:
-            unlinked.append(place)
-        elif not _leads_to(outer_of, outer, place):
-            outer_of[place] = outer
-    likes: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for place, call in enumerate(calls):
-        likes[_usage(call)].append(place)
-    for place in unlinked:
-        around = [
-            other
-            for other in likes[_usage(calls[place])]
-            if other != place and _around(calls[other], calls[place]) and not _leads_to(outer_of, other, place)
-        ]
-        if around:
-            outer_of[place] = min(around, key=lambda other: (_length(calls[other]), calls[other][0].claim_id))
-    return outer_of
+            scope, trace_id, _ = _span(standing)
+            parent = self._past_rollups((scope, trace_id, standing.claim.parent_span_id))
+            if parent is not None and self._place_of.get(parent, place) != place:
+                return self._place_of[parent]
+        return None
+
+    def _past_rollups(self, span: SpanId) -> SpanId | None:
+        """The first span on the way up that is no roll-up; None at the top, and in a cycle."""
+        way: dict[SpanId, None] = {}
+        here: SpanId | None = span
+        while here is not None and here not in self._place_of and here in self._rollup_parent:
+            if here in way:
+                here = None
+            elif here in self._above:
+                here = self._above[here]
+            else:
+                way[here] = None
+                here = (*here[:2], self._rollup_parent[here])
+        self._above.update(dict.fromkeys(way, here))
+        return here
 
 
-def _linked(
-    standing: Standing,
-    place: int,
-    place_of: Mapping[tuple[str, str, str], int],
-    parent_of: Mapping[tuple[str, str, str], str],
-) -> int | None:
-    """The nearest other call on the way up by parent links; a cycle ends the way."""
+def _without_cycles(outer_of: dict[int, int]) -> dict[int, int]:
+    """Parent links that form a circle say nothing about who is outside."""
+    safe: set[int] = set()
+    circling: set[int] = set()
+    for start in outer_of:
+        way: dict[int, None] = {}
+        place: int | None = start
+        while place is not None and place not in safe and place not in way:
+            way[place] = None
+            place = outer_of.get(place)
+        if place is not None and place in way:
+            steps = list(way)
+            circling.update(steps[steps.index(place) + 1 :])
+        safe.update(way)
+    return {inner: outer for inner, outer in outer_of.items() if inner not in circling}
+
+
+def _innermost_first(outer_of: dict[int, int], inner_of: Iterable[int]) -> list[int]:
+    depth: dict[int, int] = {}
+    for start in outer_of:
+        way: list[int] = []
+        place = start
+        while place not in depth and place in outer_of:
+            way.append(place)
+            place = outer_of[place]
+        below = depth.setdefault(place, 0)
+        for each in reversed(way):
+            below = depth[each] = below + 1
+    return sorted(inner_of, key=lambda place: (-depth.get(place, 0), place))
+
+
+def _span(standing: Standing) -> SpanId:
     claim = standing.claim
-    way: set[str] = set()
-    span_id = claim.parent_span_id
-    while span_id and span_id not in way:
-        way.add(span_id)
-        key = claim.scope, claim.trace_id, span_id
-        if (found := place_of.get(key, place)) != place:
-            return found
-        span_id = parent_of.get(key, "")
-    return None
+    return claim.scope, claim.trace_id, claim.span_id
 
 
-def _leads_to(outer_of: Mapping[int, int], start: int, end: int) -> bool:
-    place: int | None = start
-    while place is not None:
-        if place == end:
-            return True
-        place = outer_of.get(place)
-    return False
-
-
-def _around(outer: Call, inner: Call) -> bool:
-    return any(
-        one.claim.trace_id == other.claim.trace_id
-        and one.claim.trace_id != ""
-        and one.teller != other.teller
-        and lies_in(other.claim, one.claim)
-        for one in outer
-        for other in inner
-    )
+def _lies_around(one: Standing, other: Standing) -> bool:
+    return lies_in(one.claim, other.claim) or lies_in(other.claim, one.claim)
 
 
 def _usage(call: Call) -> tuple[int | None, int | None]:
-    """Input and output; calls that state nothing are never equal to another."""
     stated = max((standing.claim.usage for standing in call), key=len)
-    return (stated.get(u.INPUT_TOKENS), stated.get(u.OUTPUT_TOKENS)) if stated else (None, id(call))
+    return stated.get(u.INPUT_TOKENS), stated.get(u.OUTPUT_TOKENS)
 
 
 def _spent(call: Call) -> bool:
     """Whether a call used something, or may have: a failed try did not."""
     return any(not is_failed_try(standing.claim) for standing in call)
-
-
-def _length(call: Call) -> int:
-    return max(standing.claim.end_ns - standing.claim.start_ns for standing in call)

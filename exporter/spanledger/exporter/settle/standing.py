@@ -1,6 +1,5 @@
 """A claim as settlement sees it: its ids, and the keys under which claims about the same call meet. Pure."""
 
-from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -105,7 +104,7 @@ def likeness_of(claim: Claim) -> int:
     return (_place(claim.scope, service) ^ tokens * _SPREAD & _MASK) + (claim.end_ns >> _STEP_BITS) & _MASK or 1
 
 
-def likenesses_near(likeness: int) -> Iterable[int]:
+def likenesses_near(likeness: int) -> tuple[int, ...]:
     """The keys under which a claim's likes may stand."""
     return (likeness, likeness - 1, likeness + 1) if likeness else ()
 
