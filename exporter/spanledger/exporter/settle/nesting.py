@@ -43,7 +43,7 @@ def nested(calls: Sequence[Call], rollups: Iterable[Standing]) -> tuple[list[tup
 
 def contained(calls: Sequence[Call]) -> list[tuple[int, int]]:
     """Pairs of places in `calls` that are one call by time and usage, in one trace whose links are lost."""
-    usage = {standing.claim_id: _usage(call) for call in calls for standing in call}
+    usage = {standing.claim_id: stated for call in calls for stated in (_usage(call),) for standing in call}
 
     def seat(standing: Standing) -> Sequence[tuple[object, ...]]:
         claim, wholes = standing.claim, usage[standing.claim_id]
