@@ -153,3 +153,20 @@ def test_a_call_that_failed_while_it_answered_is_no_mere_try() -> None:
     begun = msgspec.structs.replace(failed, flags=("interrupted",))
     (charge,) = settle([begun]).charges
     assert (charge.kind, charge.claim.usage_source) == ("charge", "missing")
+
+
+def test_a_crowd_of_equal_calls_is_matched_one_to_one() -> None:
+    """Two hundred equal calls that overlap, each told by two emitters in traces of their own."""
+    told = [
+        claim(each, emitter=emitter, trace=each + offset, seconds=(each, each + 300))
+        for emitter, offset in (("framework", 0), ("client", 1_000))
+        for each in range(1, 201)
+    ]
+    assert net(settle(told))["requests", ""] == 200
+
+
+def test_a_long_chain_of_wrappers_is_one_call_and_of_rollups_one_aggregate() -> None:
+    """Depth costs no more than number."""
+    assert tokens(settle([claim(each, parent=each - 1) for each in range(1, 2_001)])) == 100
+    rollups = [claim(each, parent=each - 1, role="rollup", seconds=(0, 9_000 - each)) for each in range(1, 2_001)]
+    assert tokens(settle(rollups)) == 100
