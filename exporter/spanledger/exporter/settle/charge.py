@@ -68,25 +68,33 @@ def charge_of(standings: Iterable[Standing], rule: Rule = "single") -> Charge:
     """The charge of a group of claims (at least one) about one call, grouped by a rule."""
     group = sorted(standings, key=_claim_id)
     if len(group) == 1:
-        return _charge(group[0].claim, group[0].response_charge, group, rule)
+        return charge_alone(group[0], rule)
     claim = merged([standing.claim for standing in voices(group)])
-    return _charge(claim, response_charge_of(claim), group, rule)
-
-
-def _charge(claim: Claim, response_charge: bytes, group: list[Standing], rule: Rule) -> Charge:
-    first = group[0]
     return Charge(
-        (response_charge if rule != "aggregate" else b"") or first.claim_id,
+        response_charge_of(claim) or group[0].claim_id,
         "attempt" if is_failed_try(claim) else "charge",
         tuple(map(_claim_id, group)),
         claim,
         _QUALITY_OF.get(rule) or _quality(claim),
-        max(map(_received_ns, group)),
-        first.claim.start_ns,
+        max(standing.received_ns for standing in group),
+        group[0].claim.start_ns,
     )
 
 
-_received_ns = attrgetter("received_ns")
+def charge_alone(standing: Standing, rule: Rule = "single") -> Charge:
+    """The charge of one claim: the common case."""
+    claim, claim_id = standing.claim, standing.claim_id
+    return Charge(
+        (standing.response_charge if rule != "aggregate" else b"") or claim_id,
+        "attempt" if is_failed_try(claim) else "charge",
+        (claim_id,),
+        claim,
+        _QUALITY_OF.get(rule) or _quality(claim),
+        standing.received_ns,
+        claim.start_ns,
+    )
+
+
 _QUALITY_OF: Final[dict[Rule, Quality]] = {"aggregate": "aggregate", "resemblance": "probable"}
 _claim_id = attrgetter("claim_id")
 

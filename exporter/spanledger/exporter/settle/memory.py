@@ -14,7 +14,7 @@ from spanledger.exporter.settle.charge import Rule
 from spanledger.exporter.settle.continuing import continues
 from spanledger.exporter.settle.matching import Timeline
 from spanledger.exporter.settle.resemblance import alike
-from spanledger.exporter.settle.standing import Standing, is_end, is_opening, likenesses_near
+from spanledger.exporter.settle.standing import Standing, likenesses_near
 
 TraceKey = tuple[str, str]
 Teller = tuple[str, str]
@@ -64,14 +64,15 @@ class Memory:
     def __init__(self) -> None:
         self.traces: OrderedDict[TraceKey, Trace] = OrderedDict()
         self.claims = 0
+        self._forgotten = 0
         self._responses: dict[bytes, Trace] = {}
         self._tellers: dict[TraceKey, Teller] = {}
         """(scope, service) → who tells of its calls."""
         self._told_by_several: set[TraceKey] = set()
         self._likes: dict[int, Timeline] = {}
         """Likeness → the claims that have it, for services of which several tell."""
-        self._told_by_one: dict[TraceKey, dict[bytes, Standing]] = {}
-        """(scope, service) → the claims that would have likes, were there another teller."""
+        self._told_by_one: dict[TraceKey, list[Standing]] = {}
+        """(scope, service) → the claims that would have likes, were there another teller; also some long forgotten."""
         self._whole: set[int] = set()
         """Likenesses of which memory has every claim there is."""
 
@@ -88,7 +89,7 @@ class Memory:
         """Know that somebody tells of a service's calls; from the second teller on, likes are looked for."""
         if self._tellers.setdefault(service, teller) != teller and service not in self._told_by_several:
             self._told_by_several.add(service)
-            for standing in self._told_by_one.pop(service, {}).values():
+            for standing in self._remembered(self._told_by_one.pop(service, [])):
                 self._tie_likes(self.traces[standing.trace_key], standing)
 
     def unknown(self, standings: Sequence[Standing]) -> Unknown:
@@ -102,7 +103,7 @@ class Memory:
                 unknown.traces.add(key)
             if (charge_id := standing.response_charge) and charge_id not in self._responses:
                 unknown.responses[charge_id] = standing.claim.response_id
-            if standing.likeness and self._may_have_likes(standing):
+            if standing.likeness and (standing.in_two or _service(standing) in self._told_by_several):
                 unknown.likenesses.update(key for key in likenesses_near(standing.likeness) if key not in self._whole)
         return unknown
 
@@ -125,10 +126,10 @@ class Memory:
         if standing.likeness:
             service = _service(standing)
             self.tell(service, standing.teller)
-            if self._may_have_likes(standing):
+            if standing.in_two or service in self._told_by_several:
                 self._tie_likes(trace, standing)
             else:
-                self._told_by_one.setdefault(service, {})[standing.claim_id] = standing
+                self._told_by_one.setdefault(service, []).append(standing)
 
     def closures(self, traces: Iterable[Trace]) -> Iterator[list[Trace]]:
         """The closure of each trace, once."""
@@ -153,13 +154,12 @@ class Memory:
             for standing in trace.claims.values():
                 self._responses.pop(standing.response_charge, None)
                 self._forget_likes(standing)
-
-    def _may_have_likes(self, standing: Standing) -> bool:
-        """Whether somebody else tells of the same service's calls, or its own emitter does in two spans."""
-        return _service(standing) in self._told_by_several or _is_of_two(standing)
+            self._forgotten += len(trace.claims)
+        if self._forgotten > self.claims:
+            self._tidy()
 
     def _tie_likes(self, trace: Trace, standing: Standing) -> None:
-        own = _is_of_two(standing)
+        own = standing.in_two
         for key in likenesses_near(standing.likeness):
             for other in self._likes[key].near(standing, own=own) if key in self._likes else ():
                 if _may_be_one(standing, other):
@@ -173,12 +173,17 @@ class Memory:
         self._whole.discard(standing.likeness)
         if standing.likeness in self._likes and not self._likes[standing.likeness].discard(standing):
             del self._likes[standing.likeness]
-        if own := self._told_by_one.get(_service(standing)):
-            own.pop(standing.claim_id, None)
 
+    def _remembered(self, standings: Iterable[Standing]) -> list[Standing]:
+        traces = self.traces
+        return [each for each in standings if (trace := traces.get(each.trace_key)) and each.claim_id in trace.claims]
 
-def _is_of_two(standing: Standing) -> bool:
-    return is_end(standing.claim) or is_opening(standing.claim)
+    def _tidy(self) -> None:
+        """Let go of claims that are in no trace any more; seldom, for it looks at all of them."""
+        self._forgotten = 0
+        self._told_by_one = {
+            service: kept for service, some in self._told_by_one.items() if (kept := self._remembered(some))
+        }
 
 
 def _may_be_one(one: Standing, other: Standing) -> bool:

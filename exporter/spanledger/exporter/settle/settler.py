@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from spanledger.exporter.settle.charge import Charge, Rule, charge_of
+from spanledger.exporter.settle.charge import Charge, Rule, charge_alone, charge_of
 from spanledger.exporter.settle.grouping import Group, group, rules_of
 from spanledger.exporter.settle.memory import Memory, Place, Teller, Trace, TraceKey, Unknown
 from spanledger.exporter.settle.posted import Posted, posted_of
@@ -161,7 +161,7 @@ class Settler:
 
     def _charge_alone(self, standing: Standing, trace: Trace, settlement: Settlement) -> str:
         """The common case, a claim that can meet no other: its heading."""
-        charge = charge_of((standing,))
+        charge = charge_alone(standing)
         charge_id, heading = charge.charge_id, _ALONE[charge.kind]
         self._posted[charge_id] = charge
         trace.places[standing.claim_id] = Place(charge_id, "single", heading)

@@ -36,6 +36,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     """The charge of the claim's response id within its scope; empty without one."""
     likeness: int
     """What claims about one call have in common whoever tells of it: scope, service, input and time. 0: nothing."""
+    in_two: bool
+    """Whether its emitter may tell of the call in two spans, of which this is one."""
 
     @property
     def trace_key(self) -> tuple[str, str]:
@@ -58,7 +60,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 def stand(claim: Claim, received_ns: int) -> Standing:
     """A claim as it arrives."""
     claim_id, _ = seal(claim)
-    return Standing(claim_id, claim, received_ns, response_charge_of(claim), likeness_of(claim))
+    in_two = is_opening(claim) or is_end(claim)
+    return Standing(claim_id, claim, received_ns, response_charge_of(claim), likeness_of(claim, in_two=in_two), in_two)
 
 
 def response_charge_of(claim: Claim) -> bytes:
@@ -86,7 +89,7 @@ def is_end(claim: Claim) -> bool:
     return CONTINUATION in claim.flags
 
 
-def likeness_of(claim: Claim) -> int:
+def likeness_of(claim: Claim, *, in_two: bool = False) -> int:
     """The key of calls of one service with equal input that end in the same step of time; 0 if it can have no like.
 
     The opening and the end of a stream have the emitter and the model in common instead, and the time between them.
@@ -96,7 +99,7 @@ def likeness_of(claim: Claim) -> int:
     service = who.service_instance or who.service_name
     if not service or call.role != "inference":
         return 0
-    if is_opening(claim) or is_end(claim):
+    if in_two:
         step = (claim.end_ns if is_opening(claim) else claim.start_ns) >> _STEP_BITS
         return _place(claim.scope, f"{service}\0{call.emitter}\0{call.request_model}") + step & _MASK or 1
     if not (tokens := claim.usage.get(u.INPUT_TOKENS, 0)):
