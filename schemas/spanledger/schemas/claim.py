@@ -83,7 +83,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     error_type: str = ""
     attempt: int = 0
     flags: tuple[str, ...] = ()
-    """What a reader should know: `clock_skew`, `duration_clamped`, `tenant_conflict`, `inconsistent`, …"""
+    """What a reader should know: `duration_clamped`, `tenant_conflict`, `inconsistent`, `interrupted`, …"""
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
