@@ -7,6 +7,7 @@ from spanledger.exporter.background import BackgroundPoster
 from spanledger.exporter.intake import Intake
 from spanledger.exporter.journal import Entry, JournalWriter, RecordType, Signal
 from spanledger.exporter.poster import Poster
+from spanledger.exporter.prices import PriceShelf
 from spanledger.exporter.settings import Settings
 from spanledger.exporter.sift import Handoff
 from spanledger.exporter.store import Store, open_store
@@ -23,11 +24,13 @@ class Pipeline:
         self.writer = JournalWriter(settings.data)
         handoff = Handoff()
         self.intake = Intake(self.writer, handoff)
-        self.poster = Poster(store, settings.data, handoff)
+        self.prices = PriceShelf(settings.prices, must_exist=settings.prices_stated)
+        self.poster = Poster(store, settings.data, handoff, self.prices)
         self._background = BackgroundPoster(self.poster, lambda: self._mark(RecordType.TICK))
 
     def start(self) -> None:
-        """Post in the background from now on."""
+        """Post in the background from now on. Raises `ConfigurationError` while no price book can be made."""
+        self.prices.current()
         self.writer.add_listener(self._background.wake)
         self._background.start()
 

@@ -5,20 +5,25 @@ nothing that the store does not hold: after a failure it forgets everything and 
 """
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from spanledger.exporter.journal import Record, Shard, shards
 from spanledger.exporter.posting.batch import decode_batch, rated
 from spanledger.exporter.posting.book import event_of
+from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.exporter.posting.seen import Seen, charge_seen_key, trace_seen_key
 from spanledger.exporter.posting.tables import LedgerTables
-from spanledger.exporter.settle import NO_CHARGE, Ruling, Settlement, Settler, Standing, Unknown
+from spanledger.exporter.prices import PriceShelf
+from spanledger.exporter.rate import PriceBook, texts
+from spanledger.exporter.settle import NO_CHARGE, Charge, Ruling, Settlement, Settler, Standing, Unknown
 from spanledger.exporter.sift import Handoff
 from spanledger.exporter.store import RefusedRowsError, Store
 from spanledger.exporter.store.blocks import PostingRow
+from spanledger.schemas import ConfigurationError
 from spanledger.schemas.event import LedgerEvent
 
 # An insert costs some 5 ms whatever it holds, so postings are large. A usage span is some 500 bytes of payload and
@@ -33,9 +38,13 @@ Batch = list[tuple[Shard, Record]]
 class Poster:
     """Posts the journals under a folder into a store; any thread may ask, one posts at a time."""
 
-    def __init__(self, store: Store, journal_root: Path, handoff: Handoff | None = None) -> None:
-        """Post what waits under `journal_root` into an open, migrated store."""
+    def __init__(
+        self, store: Store, journal_root: Path, handoff: Handoff | None = None, prices: PriceShelf | None = None
+    ) -> None:
+        """Post what waits under `journal_root` into an open, migrated store, at list prices unless told."""
         self._handoff = handoff or Handoff()
+        self._prices = prices or PriceShelf()
+        self._kept: set[str] = set()
         self._tables = LedgerTables(store)
         self._root = journal_root
         self._settler = Settler()
@@ -62,6 +71,25 @@ class Poster:
         """Recompute the daily sums of the days that changed."""
         with self._turn:
             self._tables.refresh_rollup()
+
+    def stretches(self, asked: Asked) -> list[Stretch]:
+        """Divide the booked charges that are to be rated again."""
+        with self._turn:
+            return self._tables.stretches(asked)
+
+    def reprice(self, asked: Asked, stretch: Stretch, *, dry_run: bool) -> Repriced:
+        """Rate a stretch by the price files as they are now; unless it is a dry run, post what differs.
+
+        Nothing is posted from the journals meanwhile. Raises `ConfigurationError` when a price file is wrong.
+        """
+        with self._turn:
+            book = self._prices.current()
+            if self._prices.problem:
+                raise ConfigurationError(self._prices.problem)
+            if not dry_run:
+                self._keep(book, time.time_ns())
+            repricing = self._tables.repricing(lambda charge: event_of(charge, rated(charge, book)))
+            return repricing.reprice(asked, stretch, dry_run=dry_run)
 
     @property
     def has_pending(self) -> bool:
@@ -90,12 +118,23 @@ class Poster:
         now_ns = max(record.received_ns for _, record in batch)
         self._recall(decoded.arrivals)
         settlement = self._settler.settle(decoded.arrivals, now_ns, close=decoded.close)
-        events = [event_of(charge, rated(charge)) for charge in settlement.charges]
+        events = self._priced(settlement.charges, now_ns) if settlement.charges else []
         self._write(settlement, events, now_ns)
         self._tables.insert_quarantine(decoded.quarantine_rows)
         decoded.counts.update(settlement.counts)
         self._commit(batch, decoded.counts, now_ns)
         return decoded.counts
+
+    def _priced(self, charges: Iterable[Charge], now_ns: int) -> list[LedgerEvent]:
+        """The events of some charges, by the book in force; its text is kept before any event names it."""
+        book = self._prices.current()
+        self._keep(book, now_ns)
+        return [event_of(charge, rated(charge, book)) for charge in charges]
+
+    def _keep(self, book: PriceBook, now_ns: int) -> None:
+        if book.digest not in self._kept:
+            self._tables.keep_books(texts(book), now_ns)
+            self._kept.add(book.digest)
 
     def _write(self, settlement: Settlement, events: list[LedgerEvent], now_ns: int) -> None:
         """Each step is durable before the next; posting the same records again repairs a crash between two."""

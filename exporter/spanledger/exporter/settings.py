@@ -56,6 +56,10 @@ class Settings:
     otlp_endpoint: str = ""
     """Inside an application: send to this receiver (OTLP/HTTP base URL) instead of a store."""
     api_key: str = ""
+    prices: tuple[Path, ...] = ()
+    """Price files and folders of them; a later one's prices win."""
+    prices_stated: bool = False
+    """Whether they were stated, and so have to be there."""
     body_bytes_max: int = BODY_BYTES_MAX
 
     @property
@@ -72,16 +76,20 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
     env = os.environ if environ is None else environ
     store = flags.get("store") or _first(env, "SPANLEDGER_STORE", "LEDGER_STORE") or _database_url(env)
     store = _checked_store(store or str(user_data_path("spanledger", appauthor=False) / "store"))
-    data = flags.get("data") or env.get("SPANLEDGER_DATA")
+    stated = flags.get("data") or env.get("SPANLEDGER_DATA")
+    data = Path(stated).expanduser().absolute() if stated else _default_journal(store)
+    prices = flags.get("prices") or env.get("SPANLEDGER_PRICES", "")
     return Settings(
         store=store,
-        data=Path(data).expanduser().absolute() if data else _default_journal(store),
+        data=data,
         grpc=_address("--grpc", flags.get("grpc") or env.get("SPANLEDGER_GRPC"), GRPC_PORT),
         http=_address("--http", flags.get("http") or env.get("SPANLEDGER_HTTP"), HTTP_PORT),
         api=_address("--api", flags.get("api") or env.get("SPANLEDGER_API"), API_PORT),
         tenant=flags.get("tenant") or _first(env, "SPANLEDGER_TENANT", "LEDGER_TENANT") or UNATTRIBUTED,
         otlp_endpoint=_endpoint(env.get("SPANLEDGER_OTLP_ENDPOINT", "")),
         api_key=env.get("SPANLEDGER_API_KEY", ""),
+        prices=_price_places(prices) or (_default_prices(store, data),),
+        prices_stated=bool(_price_places(prices)),
         body_bytes_max=_body_bytes(env.get("SPANLEDGER_BODY_BYTES_MAX", "")),
     )
 
@@ -124,6 +132,15 @@ def _default_journal(store: str) -> Path:
     parts = urlsplit(store)
     name = quote(f"{parts.hostname}-{parts.port or 8123}{parts.path or '/default'}".replace("/", "-"), safe="")
     return user_data_path("spanledger", appauthor=False) / "journal" / name
+
+
+def _price_places(stated: str) -> tuple[Path, ...]:
+    return tuple(Path(place.strip()).expanduser().absolute() for place in stated.split(os.pathsep) if place.strip())
+
+
+def _default_prices(store: str, data: Path) -> Path:
+    """`STORE/prices`, or for a ClickHouse store a folder beside the journal, named after it."""
+    return data.with_name(f"{data.name}-prices") if is_clickhouse(store) else Path(store) / "prices"
 
 
 def _address(flag: str, text: str | None, port_default: int) -> Address:

@@ -1,19 +1,23 @@
 """What `doctor` looks at: each check is one line that says what is, and whether that is right.
 
-A check fails when the ledger cannot be trusted or reached as it stands; what only deserves a look says so.
+A check fails when the ledger cannot be trusted or reached as it stands, or leaves out what somebody has to pay; what
+only deserves a look says so.
 """
 
+import shlex
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from importlib.resources import files
-from typing import Final, Literal
+from typing import Final, Literal, cast
 from urllib.parse import urlsplit
 
 from spanledger.exporter.journal import shards
+from spanledger.exporter.prices import load_book, price_files
 from spanledger.exporter.settings import Settings
 from spanledger.ledger.accounts import Query, accounts
+from spanledger.ledger.tables import Row
 from spanledger.schemas import ConfigurationError
 
 Verdict = Literal["ok", "look", "FAIL"]
@@ -37,6 +41,7 @@ def ledger_checks(query: Query, settings: Settings) -> Iterator[Check]:
     yield _journal(settings)
     yield _balance(query)
     yield _quarantine(query)
+    yield _price_files(settings)
     yield _unpriced(query)
 
 
@@ -100,16 +105,35 @@ def _quarantine(query: Query) -> Check:
     return Check("quarantine", "look", _listed([f"{spans}: {reason}" for reason, spans in rows]))
 
 
+def _price_files(settings: Settings) -> Check:
+    try:
+        files = price_files(settings.prices, must_exist=settings.prices_stated)
+        book = load_book(settings.prices, must_exist=settings.prices_stated)
+    except ConfigurationError as error:
+        return Check("prices", "FAIL", f"refused, the prices before stay in use: {'; '.join(str(error).splitlines())}")
+    return Check("prices", "ok", f"{book.digest}: the catalogue{f' and {len(files)} price files' if files else ''}")
+
+
 def _unpriced(query: Query) -> Check:
     rows = query(
-        "SELECT provider, model, sum(requests) AS calls FROM ledger_events FINAL WHERE cost_state = 'unpriced'"
+        "SELECT provider, model, sum(requests) AS calls, groupUniqArrayArray(`lines.unit`) AS units FROM unpriced"
         " GROUP BY provider, model HAVING calls > 0 ORDER BY calls DESC"
     ).rows
     if not rows:
-        return Check("prices", "ok", "every charge with known usage has a price")
-    return Check(
-        "prices", "look", "no price for " + _listed([f"{p or '?'}/{m or '?'} ({n} calls)" for p, m, n in rows])
-    )
+        return Check("unpriced", "ok", "every charge with known usage has a price")
+    calls = [f"{seller or '?'}/{name or '?'} ({count} calls)" for seller, name, count, _ in rows]
+    cure = f"{_adding(rows[0])} (and so on for each), then spanledger prices reprice"
+    return Check("unpriced", "FAIL", f"no price for {_listed(calls)}. The cure: {cure}")
+
+
+def _adding(row: Row) -> str:
+    """The command that gives a model a price, but for the prices."""
+    provider, model, _, units = row
+    stated = sorted(cast("list[str]", units))
+    named = {"--provider": provider, "--model": model}
+    words = [f"{flag} {shlex.quote(str(value))}" for flag, value in named.items() if value]
+    words += ["--per 1000000"] if any(unit.endswith("_tokens") for unit in stated) else []
+    return " ".join(["spanledger prices add", *words, *(f"{unit}=PRICE" for unit in stated)])
 
 
 def _listed(items: list[str]) -> str:

@@ -172,4 +172,5 @@ def _sums_to(lines: tuple[Line, ...], cost: str) -> bool:
     total = Decimal(0)
     for line in lines:
         total = EXACT.add(total, Decimal(line.amount or 0))
-    return all(line.adds_up for line in lines) and decimal_text(total) == cost
+    # A line that was taken back because it had no price has nothing to add.
+    return all(line.adds_up is not False for line in lines) and decimal_text(total) == cost

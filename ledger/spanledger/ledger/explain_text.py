@@ -1,12 +1,13 @@
 """An explanation as an accountant's note: what is charged, who told of it, why once, and the arithmetic."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from textwrap import wrap
 from typing import Final, cast
 
 from spanledger.ledger.explain import ClaimSeen, Explained
 from spanledger.ledger.formats import plain_text
-from spanledger.ledger.tables import Table, Value
+from spanledger.ledger.tables import EXACT, Table, Value, decimal_text
 from spanledger.schemas import units as u
 
 WIDTH: Final = 110
@@ -30,6 +31,7 @@ _KINDS: Final = {
     "charge": "is charged to",
     "attempt": "was tried, without stated usage, for",
     "reversal": "is given back to",
+    "adjustment": "is corrected, by other prices, for",
 }
 
 _QUALITIES: Final = {
@@ -57,6 +59,18 @@ _FLAGS: Final = {
     "tenant_conflict": "the span names a tenant that its credential may not charge",
     "duration_clamped": "the span ends before it starts",
     "time_missing": "the span lacks its start or its end",
+    "cache_lifetime_assumed": "nobody stated how long the cache was written for; the provider's plain price is charged",
+    "no_sell_price": "the book sells such calls, and has no price that holds for this one",
+    "no_fx_rate": "the day has no exchange rate to the reporting currency",
+    "unknown_provider": "the prices know no such provider",
+    "no_model": "the prices know no such model",
+    "ambiguous_model": "the name fits several models with different prices",
+    "unknown_tier": "the model has no price for this service tier at that time",
+    "no_price": "the model is listed without any price",
+    "no_price_for_unit": "something was used that the model has no price for",
+    "mixed_currencies": "its prices are in more than one currency",
+    "inconsistent_usage": "parts exceed their whole",
+    "incomplete_usage": "a count is missing without which the others cannot be told apart",
     "late": "it arrived long after it ended",
     "clock_ahead": "it ended after it arrived",
 }
@@ -75,10 +89,13 @@ def sentences(explained: Explained) -> Iterator[str]:
         return
     yield from _what(event)
     count = len(explained.claims)
-    yield f"  {'One claim tells' if count == 1 else f'{count} claims tell'} of it, charged once:"
-    for seen in explained.claims:
-        yield from _claim(seen, event)
-    if explained.evidence:
+    if event["kind"] == "adjustment":
+        yield f"  It corrects charge {event['charge_id']}: negative lines take back what was booked."
+    else:
+        yield f"  {'One claim tells' if count == 1 else f'{count} claims tell'} of it, charged once:"
+        for seen in explained.claims:
+            yield from _claim(seen, event)
+    if explained.evidence and event["kind"] != "adjustment":
         yield "  Of the same trace, not charged:"
         for seen in explained.evidence:
             yield from _claim(seen, event)
@@ -148,9 +165,38 @@ def _arithmetic(explained: Explained) -> Iterator[str]:
     if lines.rows:
         yield "  The arithmetic:"
         yield from (f"    {line}" for line in plain_text(lines).splitlines())
+    if event["price_id"]:
+        yield f"  Priced as {event['price_id']}."
     if event["cost"] is None:
         why = "no price was found" if event["cost_state"] == "unpriced" else "the usage is unknown"
         yield f"  cost: unknown, because {why} (never zero); prices asked: {event['price_book'] or '-'}"
         return
     check = "recomputed, it adds up" if explained.adds_up else "RECOMPUTED, IT DOES NOT ADD UP"
     yield f"  cost: {event['cost']} {event['currency']} ({check}); prices: {event['price_book'] or '-'}"
+    yield from _beside(event)
+
+
+def _beside(event: Mapping[str, Value]) -> Iterator[str]:
+    """What stands beside the cost: in another currency, what it is sold for, what the sender says."""
+    if event["reporting_cost"] not in {None, ""} and event["reporting_currency"] != event["currency"]:
+        source = f", stated by {event['fx_source']}" if event["fx_source"] else ""
+        rate = f"at {event['fx_rate']} for one {event['currency']}{source}"
+        yield f"  in {event['reporting_currency']}: {event['reporting_cost']}, {rate}"
+    if event["revenue"] not in {None, ""}:
+        yield f"  sold for: {event['revenue']} {event['revenue_currency']}"
+    if event["reported_cost"] not in {None, ""}:
+        yield f"  the sender states a cost of {event['reported_cost']} USD; it is kept beside ours, never instead of it"
+
+
+def together(found: Sequence[Explained]) -> Iterator[str]:
+    """What each charge that was corrected costs by now: all its events added up, by currency."""
+    sums: dict[str, dict[str, Decimal]] = {}
+    corrected = {str(each.event["charge_id"]) for each in found if each.event.get("kind") == "adjustment"}
+    for each in found:
+        charge, currency = str(each.event.get("charge_id")), str(each.event.get("currency"))
+        if charge in corrected and each.event["cost"] is not None:
+            costs = sums.setdefault(charge, {})
+            costs[currency] = EXACT.add(costs.get(currency, Decimal(0)), Decimal(str(each.event["cost"])))
+    for charge, costs in sums.items():
+        left = [f"{decimal_text(cost)} {currency}" for currency, cost in costs.items() if cost or len(costs) == 1]
+        yield f"Charge {charge} with its corrections: {' and '.join(left)}"

@@ -29,7 +29,8 @@ DIMENSIONS: Final = (*(name for name, column in COLUMNS.items() if column.type i
 """What a report can be split by: every column that holds one word, and the time buckets."""
 
 _SHARES: Final = {
-    "unpriced_share": "cost_state != 'priced'",
+    "unpriced_share": "cost_state != 'priced'"
+    " AND (tenant, event_id) NOT IN (SELECT p.tenant, p.event_id FROM priced_later AS p)",
     "estimated_share": "usage_source = 'estimated'",
     "probable_share": "quality = 'probable'",
     "unattributed_share": f"tenant = '{UNATTRIBUTED}'",

@@ -59,6 +59,8 @@ async def _serve(pipeline: Pipeline, settings: Settings, tell: Tell) -> None:
 
 
 async def _take_and_answer(pipeline: Pipeline, settings: Settings, stopping: asyncio.Event, tell: Tell) -> None:
+    # Broken price files stop a server before it promises anything.
+    pipeline.prices.current()
     edge, endpoint = await _open_endpoint(pipeline, settings)
     try:
         receiver = await open_doors(pipeline, settings)

@@ -79,7 +79,18 @@ class LedgerEvent(msgspec.Struct, frozen=True, gc=False):
     currency: Annotated[str, Column(_WORD, "ISO 4217 code of cost and lines.")]
     cost_state: Annotated[CostState, Column(_WORD, "priced, unpriced (no price found) or unknown (no usage).")]
     reported_cost: Annotated[int | None, Column(_MONEY, "The cost the sender stated, kept beside ours.")]
+    revenue: Annotated[
+        int | None, Column(_MONEY, "What the tenant pays by the book's sell prices; NULL without one that holds.")
+    ]
+    revenue_currency: Annotated[str, Column(_WORD, "ISO 4217 code of revenue; empty where nothing is sold.")]
+    reporting_cost: Annotated[
+        int | None, Column(_MONEY, "cost in the reporting currency; NULL without a cost or a rate for the day.")
+    ]
+    reporting_currency: Annotated[str, Column(_WORD, "ISO 4217 code of reporting_cost; empty where none is set.")]
+    fx_rate: Annotated[int | None, Column(_MONEY, "Units of reporting_currency for one unit of currency.")]
+    fx_source: Annotated[str, Column(_WORD, "Where fx_rate is from.")]
     price_book: Annotated[str, Column(_WORD, "Digest of the price book used.")]
+    price_id: Annotated[str, Column(_WORD, "The book's own name of the price used; empty where there was none.")]
     usage_source: Annotated[str, Column(_WORD, "provider, estimated, missing or manual.")]
     quality: Annotated[Quality, Column(_WORD, "exact, inferred, probable or aggregate.")]
     dialect: Annotated[str, Column(_WORD, "The emitter's dialect the usage was read in.")]

@@ -120,9 +120,10 @@ def test_an_unknown_id_ends_with_1(demo: tuple[Path, str]) -> None:
 
 
 def test_doctor_balances_the_books(demo: tuple[Path, str]) -> None:
-    """Everything accepted ended somewhere; what deserves a look does not fail."""
+    """Everything accepted ended somewhere; only the charges without a price fail, with the command that cures it."""
     ended = run("doctor", "--store", demo[0])
-    assert ended.returncode == 0, ended.stdout
+    assert ended.returncode == 1
+    assert [line.split()[1] for line in ended.stdout.splitlines() if line.startswith("FAIL")] == ["unpriced"]
     # 51 spans, sent twice: 49 charges, 1 attempt and the agent's roll-up, then all of them again.
     assert "102 accepted = 49 charged + 1 rolled up + 1 attempts + 51 duplicates" in ended.stdout
     assert "self-hosted/house-model-13b (4 calls)" in ended.stdout

@@ -94,3 +94,15 @@ def test_the_predecessor_s_views_answer(store: Store) -> None:
         ("cc-1", DAY, 1, 120, ONE_CALL),
         ("unassigned", DAY, 1, 120, ONE_CALL),
     ]
+
+
+def test_cost_and_revenue_stand_side_by_side(store: Store) -> None:
+    """The margin where both are known and in one currency; what is not sold is a row of its own."""
+    sold = {"revenue": 30 * 10**12, "revenue_currency": "USD"}
+    book(store, event(1, **sold), event(2, **sold), event(3), event(4, revenue=9, revenue_currency="EUR"))
+    columns = "revenue_currency, requests, toString(cost), toString(revenue), toString(margin)"
+    assert store.query(f"SELECT {columns} FROM margins ORDER BY revenue_currency") == [
+        ("", 1, "0.000027", None, None),
+        ("EUR", 1, "0.000027", "0.000000000000000009", None),
+        ("USD", 2, "0.000054", "0.00006", "0.000006"),
+    ]

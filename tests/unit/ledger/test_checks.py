@@ -84,7 +84,7 @@ def test_books_that_do_not_balance_say_so() -> None:
 
 
 def test_each_finding_is_judged(tmp_path: Path) -> None:
-    """Only what makes the ledger untrustworthy fails; quarantine and missing prices deserve a look."""
+    """What makes the ledger untrustworthy fails, and so do charges without a price; quarantine deserves a look."""
 
     def query(sql: str) -> Table:
         rows: list[Row] = []
@@ -95,7 +95,7 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
         elif "ledger_quarantine" in sql:
             rows = [("negative", 3)]
         elif "unpriced" in sql:
-            rows = [("self-hosted", "house-model", 4)]
+            rows = [("self-hosted", "house model", 4, ["output_tokens", "input_tokens"])]
         return Table(("a",), ("String",), rows)
 
     checks = {check.name: check for check in ledger_checks(query, load({}, store=str(tmp_path)))}
@@ -104,8 +104,25 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
         "journal": "ok",
         "balance": "FAIL",
         "quarantine": "look",
-        "prices": "look",
+        "prices": "ok",
+        "unpriced": "FAIL",
     }
-    assert checks["prices"].finding == "no price for self-hosted/house-model (4 calls)"
+    cure = (
+        "prices add --provider self-hosted --model 'house model' --per 1000000 input_tokens=PRICE output_tokens=PRICE"
+    )
+    assert checks["unpriced"].finding.startswith("no price for self-hosted/house model (4 calls)")
+    assert cure in checks["unpriced"].finding
+    assert "then spanledger prices reprice" in checks["unpriced"].finding
     assert checks["quarantine"].finding == "3: negative"
     assert "run spanledger migrate" in checks["schema"].finding
+
+
+def test_price_files_that_contradict_fail_the_check(tmp_path: Path) -> None:
+    """With file, line and reason; the rest is looked at all the same."""
+    folder = tmp_path / "prices"
+    folder.mkdir()
+    (folder / "a.yaml").write_text("prices:\n  - {provider: p, model: m, units: {seconds: -1}}\n")
+    found = ledger_checks(lambda _: Table((), (), []), load({}, store=str(tmp_path)))
+    checks = {check.name: check for check in found if check.name == "prices"}
+    assert checks["prices"].verdict == "FAIL"
+    assert "a.yaml:2: " in checks["prices"].finding

@@ -7,7 +7,7 @@ import pytest
 
 from spanledger.ledger.cli import main
 
-COMMANDS = ("serve", "demo", "import", "report", "sql", "explain", "doctor", "migrate")
+COMMANDS = ("serve", "demo", "import", "report", "sql", "prices", "explain", "doctor", "migrate")
 
 HEAVY = (
     "chdb",
@@ -64,6 +64,12 @@ def test_help_lists_every_command() -> None:
         ["serve", "--api", "99999"],
         ["import"],
         ["import", "no/such/file"],
+        ["prices", "reprice", "--since", "yesterday"],
+        ["prices", "reprice", "--all", "--unpriced"],
+        ["prices", "list", "--at", "soon"],
+        ["prices", "show", "m", "--prices", "no/such/folder"],
+        ["prices", "diff", "no-such-book"],
+        ["prices", "import", "--format", "litellm", "no/such/file"],
         ["doctor", "--endpoint", "host:4318"],
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from spanledger.exporter.posting.repriced import Asked, Difference, Repriced, Stretch
 from spanledger.exporter.receiver.http_edge import HttpEdge
 from spanledger.exporter.settings import Address, load
 from spanledger.ledger.access import opening
@@ -46,6 +47,15 @@ class Books:
         """Remember that it was asked."""
         self.posted.append(close_window)
         return {"accepted": 3, "charged": 3}
+
+    def stretches(self, asked: Asked) -> list[Stretch]:
+        """One stretch that tells what was asked."""
+        return [Stretch(asked.tenant, "00", charges=2)]
+
+    def reprice(self, asked: Asked, stretch: Stretch, *, dry_run: bool) -> Repriced:
+        """An account that tells what was asked."""
+        difference = Difference(stretch.tenant, asked.model, "USD", 2, None, "12345678901234567890.5")
+        return Repriced(2, 0 if dry_run else 2, 1, 0, 0, 0, [difference])
 
     def close(self) -> None:
         """Nothing to close."""
@@ -204,3 +214,15 @@ def test_a_serve_that_is_starting_is_waited_for(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setattr(opening, "_once", once)
         assert isinstance(open_access(settings), RemoteAccess)
         assert len(tries) == 3
+
+
+def test_repricing_travels_whole() -> None:
+    """What is asked arrives, and the account comes back, large amounts to the last digit."""
+    asked = Asked(tenant="acme", model="m", since_ns=1, everything=True)
+    with serving(Books()) as endpoint:
+        access = RemoteAccess(endpoint)
+        [stretch] = access.stretches(asked)
+        assert stretch == Stretch("acme", "00", charges=2)
+        done = access.reprice(asked, stretch, dry_run=False)
+    difference = Difference("acme", "m", "USD", 2, None, "12345678901234567890.5")
+    assert done == Repriced(2, 2, 1, 0, 0, 0, [difference])

@@ -1,7 +1,7 @@
 import pytest
 
 from spanledger.ledger.explain import Explained, explain
-from spanledger.ledger.explain_text import sentences
+from spanledger.ledger.explain_text import sentences, together
 from spanledger.ledger.tables import Row, Table
 from spanledger.schemas.event import COLUMNS
 
@@ -18,6 +18,7 @@ EVENT = {
     "cost": "0.00035",
     "cost_state": "priced",
     "price_book": "book:1",
+    "price_id": "openai/gpt-4o",
     "lines.unit": ["input_tokens", "output_tokens"],
     "lines.quantity": [100, 10],
     "lines.unit_price": ["0.0000025", "0.00001"],
@@ -95,6 +96,41 @@ def test_what_has_no_price_says_so_and_is_never_zero() -> None:
     assert one.adds_up is None
     assert "cost: unknown, because no price was found (never zero)" in text(one)
     assert "no price" in text(one)
+
+
+def test_a_correction_shows_what_it_takes_back() -> None:
+    """Lines without a price have nothing to add; the others are multiplied again."""
+    [one] = explained(
+        kind="adjustment",
+        **{
+            "lines.unit": ["input_tokens", "input_tokens"],
+            "lines.quantity": [-100, 100],
+            "lines.unit_price": [None, "0.0000035"],
+            "lines.amount": [None, "0.00035"],
+        },
+    )
+    assert one.adds_up is True
+    assert "is corrected, by other prices, for tenant acme" in text(one)
+    assert "claims tell" not in text(one)
+
+
+def test_what_stands_beside_the_cost_is_told() -> None:
+    """The price's own name, the reporting currency with its rate and source, the revenue, the sender's figure."""
+    beside = {"reporting_cost": "0.000322", "reporting_currency": "EUR", "fx_rate": "0.92", "fx_source": "ECB"}
+    [one] = explained(**beside, revenue="0.00042", revenue_currency="USD", reported_cost="0.0004")
+    assert "Priced as openai/gpt-4o." in text(one)
+    assert "in EUR: 0.000322, at 0.92 for one USD, stated by ECB" in text(one)
+    assert "sold for: 0.00042 USD" in text(one)
+    assert "the sender states a cost of 0.0004 USD" in text(one)
+
+
+def test_a_charge_and_its_corrections_are_added_up_by_currency() -> None:
+    """What was taken back in dollars is gone; euros are left."""
+    [charge] = explained()
+    [back] = explained(kind="adjustment", cost="-0.00035")
+    [anew] = explained(kind="adjustment", cost="0.0003", currency="EUR")
+    assert list(together([charge])) == []
+    assert list(together([charge, back, anew])) == [f"Charge {CHARGE} with its corrections: 0.0003 EUR"]
 
 
 def test_claims_and_evidence_are_told_apart_with_their_rule() -> None:

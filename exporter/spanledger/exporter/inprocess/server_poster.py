@@ -70,20 +70,21 @@ class ServerPoster:
     def _open(self) -> "Poster":
         try:
             with _importing:
-                from spanledger.exporter import rate  # noqa: PLC0415
                 from spanledger.exporter.poster import Poster  # noqa: PLC0415
+                from spanledger.exporter.prices import PriceShelf  # noqa: PLC0415
                 from spanledger.exporter.store import open_store  # noqa: PLC0415
                 from spanledger.exporter.store.migrations import migrate  # noqa: PLC0415
 
                 # Imports the price list, once; the poster would at its first charge, outside of the lock.
-                rate.catalogue()
+                prices = PriceShelf(self._settings.prices, must_exist=self._settings.prices_stated)
+                prices.current()
         except ImportError as error:
             msg = f"posting to ClickHouse needs pip install 'spanledger[clickhouse]' ({error})"
             raise Undelivered(msg) from error
         _quiet_client()
         self._store = self._store or open_store(self._settings.store)
         migrate(self._store)
-        return Poster(self._store, self._settings.data)
+        return Poster(self._store, self._settings.data, prices=prices)
 
 
 def _quiet_client() -> None:

@@ -6,6 +6,7 @@ from typing import Final
 from spanledger.exporter.rate import Rated
 from spanledger.exporter.settle import Charge
 from spanledger.schemas import units as u
+from spanledger.schemas.claim import Claim
 from spanledger.schemas.event import NO_EVENT, LedgerEvent
 from spanledger.schemas.money import parse_amount
 
@@ -20,12 +21,9 @@ AHEAD_NS: Final = 300 * 10**9
 
 def event_of(charge: Charge, rated: Rated) -> LedgerEvent:
     """The row of a charge. Its id: the earliest claim's start (8 bytes, big-endian ns), then 8 bytes of a digest."""
-    claim = charge.claim
-    who, call, usage = claim.attribution, claim.call, claim.usage
-    identity = b"".join((charge.charge_id, charge.kind.encode(), *charge.claim_ids, repr(rated.amounts).encode()))
-    digest = blake2b(identity, digest_size=8)
+    who, call, usage = (claim := charge.claim).attribution, claim.call, claim.usage
     return LedgerEvent(
-        charge.start_ns.to_bytes(8, "big") + digest.digest(),
+        _event_id(charge, rated),
         charge.charge_id,
         charge.kind,
         NO_EVENT,
@@ -68,7 +66,14 @@ def event_of(charge: Charge, rated: Rated) -> LedgerEvent:
         rated.currency,
         rated.state,
         parse_amount(claim.reported_cost) if claim.reported_cost else None,
+        rated.revenue,
+        rated.revenue_currency,
+        rated.reporting_cost,
+        rated.reporting_currency,
+        rated.fx_rate,
+        rated.fx_source,
         rated.price_book,
+        rated.price_id,
         claim.usage_source,
         charge.quality,
         call.dialect,
@@ -76,7 +81,7 @@ def event_of(charge: Charge, rated: Rated) -> LedgerEvent:
         claim.status,
         claim.error_type,
         claim.attempt,
-        (claim.end_ns - claim.start_ns) // _NS_PER_MS,
+        duration_ms(claim),
         claim.trace_id,
         claim.span_id,
         claim.parent_span_id,
@@ -86,11 +91,30 @@ def event_of(charge: Charge, rated: Rated) -> LedgerEvent:
     )
 
 
+def _event_id(charge: Charge, rated: Rated) -> bytes:
+    identity = b"".join((charge.charge_id, charge.kind.encode(), *charge.claim_ids, repr(rated.amounts).encode()))
+    return charge.start_ns.to_bytes(8, "big") + blake2b(identity, digest_size=8).digest()
+
+
+def duration_ms(claim: Claim) -> int:
+    """How long a call took, in whole milliseconds: what is stored, and what a price by the second is charged for."""
+    return (claim.end_ns - claim.start_ns) // _NS_PER_MS
+
+
 def _flags(charge: Charge, rated: Rated) -> tuple[str, ...]:
     flags = charge.claim.flags
     if rated.reason not in {"", "no_usage"}:
         flags = (*flags, rated.reason)
+    flags = (*flags, *rated.notes, *_doubts(rated))
     age_ns = charge.received_ns - charge.claim.end_ns
     if age_ns > LATE_NS or age_ns < -AHEAD_NS:
         flags = (*flags, "late" if age_ns > 0 else "clock_ahead")
     return flags
+
+
+def _doubts(rated: Rated) -> tuple[str, ...]:
+    """What of a priced call is unknown beside its cost."""
+    if rated.cost is None:
+        return ()
+    unsold = ("no_sell_price",) if rated.revenue_currency and rated.revenue is None else ()
+    return (*unsold, "no_fx_rate") if rated.reporting_currency and rated.reporting_cost is None else unsold

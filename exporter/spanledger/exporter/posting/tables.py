@@ -4,18 +4,24 @@ Order of a posting, each step durable before the next (a crash between two is re
 dirty days, reversals, claims, events, quarantine, the posting's own row. That last row is the commit mark.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, TypeVar, cast
 
+from spanledger.exporter.posting.repriced import Asked, Stretch
+from spanledger.exporter.posting.repricing import Repricing
 from spanledger.exporter.posting.seen import Seen, charge_seen_key
+from spanledger.exporter.posting.stretches import stretches
+from spanledger.exporter.rate import BookText
 from spanledger.exporter.settle import COLUMNS as POSTED_COLUMNS
-from spanledger.exporter.settle import Posted, Rule, Ruling, Standing, Teller, TraceKey, response_charge, stand
+from spanledger.exporter.settle import Charge, Posted, Rule, Ruling, Standing, Teller, TraceKey, response_charge, stand
 from spanledger.exporter.store import Store
 from spanledger.exporter.store.blocks import (
+    BookRow,
     ClaimRow,
     PostingRow,
     QuarantineRow,
+    books_block,
     claims_block,
     events_block,
     postings_block,
@@ -74,6 +80,8 @@ _NEGATED: Final = {
     "lines.amount": "arrayMap(amount -> -amount, `lines.amount`)",
     "cost": "-cost",
     "reported_cost": "-reported_cost",
+    "revenue": "-revenue",
+    "reporting_cost": "-reporting_cost",
 }
 
 
@@ -184,7 +192,7 @@ class LedgerTables:
             self._store.command(
                 f"INSERT INTO ledger_events ({', '.join(columns)})"  # noqa: S608 (hex digits and our own columns)
                 f" SELECT {', '.join(taken.get(name, f'`{name}`') for name in COLUMNS)} FROM ledger_events FINAL"
-                f" WHERE kind IN ('charge', 'attempt') AND charge_id IN ({ids}) AND event_id NOT IN"
+                f" WHERE kind IN ('charge', 'attempt', 'adjustment') AND charge_id IN ({ids}) AND event_id NOT IN"
                 f" (SELECT reverses FROM ledger_events FINAL WHERE kind = 'reversal' AND charge_id IN ({ids}))"
             )
 
@@ -203,6 +211,13 @@ class LedgerTables:
             msg = f"the store acknowledged {len(events)} events and holds fewer"
             raise StoreUnavailableError(msg)
 
+    def keep_books(self, books: Iterable[BookText], now_ns: int) -> None:
+        """Keep the texts of price books that are not kept yet."""
+        kept = {cast("str", digest) for (digest,) in self._store.query("SELECT digest FROM ledger_price_books")}
+        rows = [BookRow(book.digest, now_ns, book.name, book.content) for book in books if book.digest not in kept]
+        if rows:
+            self._store.insert("ledger_price_books", *books_block(rows))
+
     def insert_quarantine(self, rows: Sequence[QuarantineRow]) -> None:
         """Set aside what cannot be booked."""
         if rows:
@@ -211,6 +226,14 @@ class LedgerTables:
     def insert_postings(self, rows: Sequence[PostingRow]) -> None:
         """The commit mark of a posting."""
         self._store.insert("ledger_postings", *postings_block(rows))
+
+    def stretches(self, asked: Asked) -> list[Stretch]:
+        """Divide the booked charges that are to be rated again."""
+        return stretches(self._store, asked)
+
+    def repricing(self, rate: Callable[[Charge], LedgerEvent]) -> Repricing:
+        """What rates the booked charges again; `rate` gives the event of a charge by the book in use."""
+        return Repricing(self._store, self._rollup, rate)
 
     def refresh_rollup(self) -> None:
         """Recompute the daily sums of days that changed."""

@@ -2,12 +2,21 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Final, TypeVar
 
+import msgspec
+from msgspec.structs import replace
+
 from spanledger.exporter.rate.buckets import Shape
+from spanledger.exporter.rate.exchange import Exchange
+from spanledger.exporter.rate.layered import Layered, Sale, quote_of
+from spanledger.exporter.rate.overlay import FIRST_NS, LAST_NS
 from spanledger.exporter.rate.plan import Plan, Priced, Subject, unrated
 from spanledger.exporter.rate.rated import Rated, Reason
-from spanledger.exporter.rate.tariff import Minimum, Sought, Source, Tariff
+from spanledger.exporter.rate.tariff import Minimum, Miss, Quote, Sought, Source, Tariff
+from spanledger.schemas.event import ATTO
+from spanledger.schemas.money import round_half_even
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -23,23 +32,23 @@ SCHEDULES_MAX: Final = 4096
 # Distinct (provider, model, tier, region). A lookup costs a millisecond or two, mostly for names nobody knows.
 TARIFFS_MAX: Final = 4096
 
-_FIRST_NS: Final = -(2**63)
-_LAST_NS: Final = 2**63
-"""Before and after every instant an int64 of nanoseconds can state."""
-
 
 class PriceBook:
     """Rates usage by the prices of one source, at the time the work was done."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
-        self._tariffs: dict[Sought, Tariff | Reason] = {}
+        self.source = source
+        self._overlaid = source if isinstance(source, Layered) else None
+        self._tenants = self._overlaid.tenants if self._overlaid else frozenset[str]()
+        # Most books only price: their answers are the plan's.
+        self._account = self._overlaid if self._overlaid and self._overlaid.accounts else None
+        self._tariffs: dict[Sought, Tariff] = {}
         self._schedules: dict[tuple[str, ...], _Schedule] = {}
 
     @property
     def digest(self) -> str:
         """Names the content of the book: equal for equal prices, in any process."""
-        return self._source.digest
+        return self.source.digest
 
     def rate(
         self,
@@ -51,78 +60,169 @@ class PriceBook:
         at_ns: int,
         service_tier: str = "",
         region: str = "",
+        tenant: str = "",
+        duration_ms: int | None = None,
     ) -> Rated:
         """Rate what one call used.
 
-        `usage` maps units to whole numbers, wholes containing their parts. `model` is the response's and is
-        tried first, `fallback_model` the request's. `at_ns` is nanoseconds since 1970 UTC. Without a cost the
-        answer says why; see `Reason`.
+        `usage` maps units to whole numbers, wholes containing their parts; empty if it was lost, None if nothing
+        was used. `model` is the response's and is tried first, `fallback_model` the request's. `at_ns` is
+        nanoseconds since 1970 UTC. `duration_ms` is how long the call took, for prices by the second. Without a
+        cost the answer says why; see `Reason`.
         """
-        if not usage:
+        if not usage and (usage is None or not self._overlaid):
             return unrated({}, Subject(model or fallback_model, "", CURRENCY, self.digest), "no_usage")
-        key = (provider, model, fallback_model, service_tier, region, *usage)
+        if tenant not in self._tenants:
+            tenant = ""
+        key = (provider, model, fallback_model, service_tier, region, tenant, *usage)
         schedule = self._schedules.get(key)
         if schedule is None:
-            sought = Sought(provider, (model, fallback_model), service_tier, region)
-            schedule = _Schedule(self._source, self._find(sought), sought, tuple(usage))
+            sought = Sought(provider, (model, fallback_model), service_tier, region, tenant)
+            sale = self._overlaid.sale(sought) if self._overlaid else None
+            schedule = _Schedule(self.source, self._find(sought), sale, tuple(usage))
             _remember(self._schedules, key, schedule, SCHEDULES_MAX)
-        plan = schedule.always
-        return schedule.rate(usage, at_ns) if plan is None else plan.rate(usage)
+        plan = schedule.plan
+        if plan is not None and self._account is None:
+            return plan.rate(usage, duration_ms)
+        return self._rated(schedule, usage, at_ns, duration_ms)
 
-    def _find(self, sought: Sought) -> Tariff | Reason:
+    def _rated(self, schedule: "_Schedule", usage: Mapping[str, int], at_ns: int, duration_ms: int | None) -> Rated:
+        """The answer where it depends on the time of the call, on a minimum, or says more than the cost."""
+        term = schedule.always or schedule.at(at_ns)
+        billed = usage if schedule.minimum is None else _billed(usage, schedule.minimum)
+        rated = term.plan.rate(billed, duration_ms) if usage or term.plan.whole else schedule.lost
+        if self._account is None:
+            return rated
+        return _accounted(rated, self._account.exchange, term, (billed, duration_ms, at_ns))
+
+    def _find(self, sought: Sought) -> Tariff:
         found = self._tariffs.get(sought)
         if found is None:
-            found = self._source.find(sought)
+            found = self.source.find(sought)
+            if isinstance(found, Miss):
+                found = _nowhere(found, sought)
             _remember(self._tariffs, sought, found, TARIFFS_MAX)
         return found
+
+
+class _Term(msgspec.Struct, frozen=True):
+    """What holds between two price changes: the plan of the cost, and that of the revenue or its margin."""
+
+    plan: Plan
+    sold: Plan | None = None
+    margin: tuple[int, int] | None = None
+    """The whole that a margin makes of the cost, as a fraction."""
+    currency: str = ""
+    """Of the revenue, where it is not the cost's."""
 
 
 class _Schedule:
     """The plans of one model, tier and shape of usage: one for each interval between two price changes."""
 
-    __slots__ = ("_plans", "_since", "_source", "_stated", "_tariff", "_until", "always", "latest")
+    __slots__ = (
+        "_changes",
+        "_latest",
+        "_sale",
+        "_since",
+        "_source",
+        "_stated",
+        "_tariff",
+        "_terms",
+        "_until",
+        "always",
+        "minimum",
+        "plan",
+    )
 
-    def __init__(self, source: Source, found: Tariff | Reason, sought: Sought, stated: tuple[str, ...]) -> None:
+    def __init__(self, source: Source, tariff: Tariff, sale: Sale | None, stated: tuple[str, ...]) -> None:
         self._source = source
-        self._plans: dict[tuple[int, int], Plan] = {}
-        self._since, self._until = _LAST_NS, _FIRST_NS
-        self.always: Plan | None = None
-        """The plan of all time, where there is only one and the usage is billed as stated: the common case."""
-        if isinstance(found, str):
-            subject = Subject(next(filter(None, sought.models), ""), "", CURRENCY, source.digest)
-            self.always = Plan(Shape(stated, source.units), Priced({}, found), subject)
-            return
-        self._tariff = found
-        self._stated = tuple(_billed(dict.fromkeys(stated, 0), found.minimum))
-        if not (found.changes or found.daily or found.minimum):
-            self.always = self._compile(found, 0)
+        self._tariff = tariff
+        self._sale = sale
+        self._changes = tuple(sorted({*tariff.changes, *(sale.changes if sale else ())}))
+        self._terms: dict[tuple[int, int], _Term] = {}
+        self._since, self._until = LAST_NS, FIRST_NS
+        self.minimum = tariff.minimum
+        self._stated = tuple(_billed(dict.fromkeys(stated, 0), tariff.minimum))
+        self.always = None if self._changes or tariff.daily else self._compile(0)
+        """What holds at all times, where there is only one."""
+        simple = self.always is not None and stated and tariff.minimum is None
+        self.plan = self.always.plan if self.always and simple else None
+        """The plan, where nothing else is asked: the common case."""
 
-    def rate(self, usage: Mapping[str, int], at_ns: int) -> Rated:
-        """Rate by the plan in force at an instant; the next one is mostly in the same interval."""
+    @property
+    def lost(self) -> Rated:
+        """The answer to a call of which no usage is known."""
+        subject = Subject(self._tariff.model, self._tariff.price_id, self._tariff.currency, self._source.digest)
+        return unrated({}, subject, "no_usage")
+
+    def at(self, at_ns: int) -> _Term:
+        """What holds at an instant; the next one is mostly in the same interval."""
         if not self._since <= at_ns < self._until:
             self._enter(at_ns)
-        minimum = self._tariff.minimum
-        return self.latest.rate(usage if minimum is None else _billed(usage, minimum))
+        return self._latest
 
     def _enter(self, at_ns: int) -> None:
         """Make the interval around an instant, and its plan, the latest."""
-        tariff = self._tariff
+        daily, changes = self._tariff.daily, self._changes
         midnight = at_ns - at_ns % DAY_NS
-        change = bisect_right(tariff.changes, at_ns)
-        hour = bisect_right(tariff.daily, at_ns - midnight)
-        plan = self._plans.get((change, hour))
-        if plan is None:
-            plan = self._plans[change, hour] = self._compile(tariff, at_ns)
-        today = [midnight + edge for edge in tariff.daily]
-        self._since = max([_FIRST_NS, midnight if today else _FIRST_NS, *tariff.changes[:change], *today[:hour]])
-        self._until = min([_LAST_NS, midnight + DAY_NS if today else _LAST_NS, *tariff.changes[change:], *today[hour:]])
-        self.latest = plan
+        change = bisect_right(changes, at_ns)
+        hour = bisect_right(daily, at_ns - midnight)
+        term = self._terms.get((change, hour))
+        if term is None:
+            term = self._terms[change, hour] = self._compile(at_ns)
+        today = [midnight + edge for edge in daily]
+        self._since = max([FIRST_NS, midnight if today else FIRST_NS, *changes[:change], *today[:hour]])
+        self._until = min([LAST_NS, midnight + DAY_NS if today else LAST_NS, *changes[change:], *today[hour:]])
+        self._latest = term
 
-    def _compile(self, tariff: Tariff, at_ns: int) -> Plan:
-        subject = Subject(tariff.model, tariff.price_id, tariff.currency, self._source.digest)
-        prices = tariff.prices_at(at_ns)
-        priced = Priced({}, prices) if isinstance(prices, str) else Priced(prices, "")
-        return Plan(Shape(self._stated, self._source.units), priced, subject)
+    def _compile(self, at_ns: int) -> _Term:
+        plan = self._plan(self._tariff.prices_at(at_ns))
+        entry = self._sale.at(at_ns) if self._sale else None
+        if entry is None:
+            return _Term(plan)
+        if entry.share is not None:
+            return _Term(plan, margin=(1 + Fraction(entry.share)).as_integer_ratio())
+        return _Term(plan, self._plan(quote_of(entry)), currency=entry.currency)
+
+    def _plan(self, quote: Quote | Reason) -> Plan:
+        shape, tariff = Shape(self._stated, self._source.units), self._tariff
+        if isinstance(quote, str):
+            subject = Subject(tariff.model, tariff.price_id, tariff.currency, self._source.digest, tariff.candidates)
+            return Plan(shape, Priced({}, quote), subject)
+        subject = Subject(tariff.model, quote.price_id, quote.currency, self._source.digest)
+        return Plan(shape, Priced(quote.prices, "", quote.whole, quote.gpus), subject)
+
+
+def _nowhere(miss: Miss, sought: Sought) -> Tariff:
+    """A tariff without prices, which says why."""
+    model = next(filter(None, sought.models), "")
+    return Tariff("", model, CURRENCY, (), (), lambda _: miss.reason, candidates=miss.candidates)
+
+
+def _accounted(rated: Rated, exchange: Exchange, term: _Term, call: tuple[Mapping[str, int], int | None, int]) -> Rated:
+    """A rated call with what it is sold for, and its cost in the reporting currency."""
+    usage, duration_ms, at_ns = call
+    cost, currency = rated.cost, rated.currency
+    revenue: int | None = None
+    revenue_currency = ""
+    if term.margin is not None:
+        revenue_currency = currency
+        if cost is not None:
+            revenue = round_half_even(cost * term.margin[0], term.margin[1])
+    elif term.sold is not None:
+        revenue_currency = term.currency
+        if usage or term.sold.whole:
+            revenue = term.sold.rate(usage, duration_ms).cost
+    at = exchange.on(currency, at_ns // DAY_NS) if cost is not None and exchange.reporting else None
+    return replace(
+        rated,
+        revenue=revenue,
+        revenue_currency=revenue_currency,
+        reporting_cost=None if at is None or cost is None else round_half_even(cost * at[0], ATTO),
+        reporting_currency=exchange.reporting,
+        fx_rate=None if at is None else at[0],
+        fx_source="" if at is None else at[1],
+    )
 
 
 def _billed(usage: Mapping[str, int], minimum: Minimum | None) -> Mapping[str, int]:

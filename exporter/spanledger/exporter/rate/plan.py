@@ -5,18 +5,24 @@ Each line is quantity * price rounded half-even to 10⁻¹⁸; the cost is the s
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from spanledger.exporter.rate.buckets import Form, Gap, Shape
-from spanledger.exporter.rate.rated import ListPrice, Rated, Reason
-from spanledger.exporter.rate.tariff import Steps, price_above
+from spanledger.exporter.rate.overlay import GPU_SECONDS, SECONDS
+from spanledger.exporter.rate.rated import ListPrice, Note, Rated, Reason
+from spanledger.exporter.rate.tariff import Step, Steps, list_price, price_above
 from spanledger.schemas import units as names
 from spanledger.schemas.money import round_half_even
 
 REQUESTS_PER_CALL: Final = 1
-"""A call is one request; the plan reads it at the position after the stated counts."""
+"""A call is one request; the plan reads it at the position after the stated counts, and after it the call's
+milliseconds and those of its graphics processors, where a price asks for them."""
+
+MILLISECONDS: Final = {SECONDS: "milliseconds", GPU_SECONDS: "gpu_milliseconds"}
+"""A price by the second is charged by the millisecond: quantities are whole numbers, and so is `duration_ms`."""
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False):
@@ -26,6 +32,7 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
     price_id: str
     currency: str
     price_book: str
+    candidates: tuple[str, ...] = ()
 
 
 class Priced(msgspec.Struct, frozen=True, gc=False):
@@ -33,6 +40,9 @@ class Priced(msgspec.Struct, frozen=True, gc=False):
 
     prices: Mapping[str, Steps]
     reason: Reason
+    whole: bool = False
+    """Whether the prices are all a call costs: its other counts make no lines."""
+    gpus: int = 1
 
 
 _Leaf = tuple[int, int, tuple[int, ...], tuple[int, ...], int, int]
@@ -41,16 +51,17 @@ _Leaf = tuple[int, int, tuple[int, ...], tuple[int, ...], int, int]
 A line without a price has the denominator zero, so that the common line (1) is told by one comparison.
 """
 
-_Head = tuple[tuple[str, ...], tuple[int | None, ...], tuple[ListPrice | None, ...]]
-"""Units, unit prices and list prices of the lines that are not zero."""
+_Head = tuple[tuple[str, ...], tuple[int | None, ...], tuple[ListPrice | None, ...], tuple[Note, ...]]
+"""Units, unit prices and list prices of the lines that are not zero, and what is to be said of them."""
 
 
 class _Band:
     """The lines at one height of the total input."""
 
-    __slots__ = ("_lines", "all", "heads", "leaves")
+    __slots__ = ("_assumed", "_lines", "all", "heads", "leaves")
 
-    def __init__(self, lines: Mapping[str, Form], prices: Mapping[str, ListPrice]) -> None:
+    def __init__(self, lines: Mapping[str, Form], prices: Mapping[str, ListPrice], *, assumes: bool) -> None:
+        self._assumed = names.CACHE_WRITE_TOKENS if assumes else ""
         self._lines = [(unit, prices.get(unit)) for unit in lines]
         leaves: list[_Leaf] = []
         for line, (unit, form) in enumerate(lines.items()):
@@ -69,6 +80,7 @@ class _Band:
             tuple(unit for unit, _ in lines),
             tuple(price and round_half_even(price.numerator, price.denominator) for _, price in lines),
             tuple(price for _, price in lines),
+            ("cache_lifetime_assumed",) if any(unit == self._assumed for unit, _ in lines) else (),
         )
         return head
 
@@ -76,41 +88,59 @@ class _Band:
 class Plan:
     """How one shape of usage is rated under one set of prices. Its answers never change."""
 
-    __slots__ = ("_bands", "_checks", "_gaps", "_guarded", "_reason", "_stated", "_subject", "_thresholds", "_total")
+    __slots__ = (
+        "_bands",
+        "_checks",
+        "_gaps",
+        "_gpus",
+        "_guarded",
+        "_lowest",
+        "_reason",
+        "_stated",
+        "_subject",
+        "_thresholds",
+        "_timed",
+        "_total",
+        "whole",
+    )
 
     def __init__(self, shape: Shape, priced: Priced, subject: Subject) -> None:
-        prices = priced.prices
-        shares = shape.shares([*prices, *shape.uncovered(prices)])
-        lines = {unit: shares[unit] for unit in sorted(shares, key=lambda unit: shape.positions[unit])}
-        if names.REQUESTS in prices and names.REQUESTS not in lines:
-            lines[names.REQUESTS] = Form(len(shape.stated))
+        self.whole = priced.whole
+        self._gpus = priced.gpus
+        prices, derived = _by_the_call(shape, priced.prices)
+        self._timed = any(form.first > len(shape.stated) for form in derived.values())
+        shares = shape.shares([*prices] if self.whole else [*prices, *shape.uncovered(prices)])
+        lines = {unit: shares[unit] for unit in sorted(shares, key=lambda unit: shape.positions[unit])} | derived
         heights = {step.above for steps in prices.values() for step in steps[1:]}
         total = shape.positions.get(names.INPUT_TOKENS)
         needed = [*prices, names.INPUT_TOKENS] if heights else [*prices]
         gaps = [shape.gap(unit) for unit in dict.fromkeys(needed) if unit not in shape.positions]
         self._gaps: tuple[Gap, ...] = tuple(gap for gap in gaps if gap)
-        self._checks = tuple(shape.consistency() - set(lines.values()))
-        self._guarded = bool(self._gaps or self._checks)
+        self._checks = () if self.whole else tuple(shape.consistency() - set(lines.values()))
+        self._guarded = bool(self._gaps or self._checks or derived)
         self._total = 0 if total is None else total
         self._thresholds = () if total is None else tuple(sorted(heights))
+        assumes = _assumes_lifetime(shape, prices)
         self._bands = tuple(
             _Band(
                 {shape.name(unit): form for unit, form in lines.items()},
                 {shape.name(unit): price_above(steps, above + 1) for unit, steps in prices.items()},
+                assumes=assumes,
             )
             for above in (-1, *self._thresholds)
         )
+        self._lowest = self._bands[0]
         self._reason: Reason = priced.reason
         self._stated = shape.stated
         self._subject = subject
 
-    def rate(self, usage: Mapping[str, int]) -> Rated:
+    def rate(self, usage: Mapping[str, int], duration_ms: int | None = None) -> Rated:
         """Rate one usage of the plan's shape: the same units in the same order."""
-        counts = [*usage.values(), REQUESTS_PER_CALL]
-        if self._guarded and (fault := self._fault(counts)):
+        counts = list(usage.values())
+        if self._guarded and (fault := self._fault(counts, duration_ms)):
             return self._as_stated(counts, fault)
         thresholds = self._thresholds
-        band = self._bands[bisect_left(thresholds, counts[self._total]) if thresholds else 0]
+        band = self._bands[bisect_left(thresholds, counts[self._total])] if thresholds else self._lowest
         reason = self._reason
         quantities: list[int] = []
         amounts: list[int | None] = []
@@ -140,7 +170,7 @@ class Plan:
                 return self._as_stated(counts, "inconsistent_usage")
             else:
                 mask ^= bit
-        units, unit_prices, list_prices = band.heads.get(mask) or band.head(mask)
+        units, unit_prices, list_prices, notes = band.heads.get(mask) or band.head(mask)
         subject = self._subject
         return Rated(
             units,
@@ -155,10 +185,17 @@ class Plan:
             subject.price_id,
             subject.price_book,
             list_prices,
+            notes,
+            subject.candidates,
         )
 
-    def _fault(self, counts: Sequence[int]) -> Reason:
-        """What forbids telling the lines apart; empty when nothing does."""
+    def _fault(self, counts: list[int], duration_ms: int | None) -> Reason:
+        """What forbids telling the lines apart; empty when nothing does. Adds what every call has."""
+        counts.append(REQUESTS_PER_CALL)
+        if self._timed:
+            if duration_ms is None:
+                return "incomplete_usage"
+            counts += (duration_ms, duration_ms * self._gpus)
         for form in self._checks:
             left = counts[form.first]
             for at in form.minus:
@@ -194,4 +231,34 @@ def unrated(usage: Mapping[str, int], subject: Subject, reason: Reason) -> Rated
         subject.price_id,
         subject.price_book,
         nothing,
+        (),
+        subject.candidates,
+    )
+
+
+def _by_the_call(shape: Shape, prices: Mapping[str, Steps]) -> tuple[Mapping[str, Steps], dict[str, Form]]:
+    """The prices, those by the second as prices by the millisecond, and the lines of what every call has."""
+    at = len(shape.stated)
+    derived: dict[str, Form] = {}
+    given = dict(prices)
+    if names.REQUESTS in prices and names.REQUESTS not in shape.positions:
+        derived[names.REQUESTS] = Form(at)
+    for position, unit in enumerate((SECONDS, GPU_SECONDS), at + 1):
+        if unit in prices and unit not in shape.positions:
+            derived[MILLISECONDS[unit]] = Form(position)
+            given[MILLISECONDS[unit]] = tuple(
+                Step(step.above, list_price(Decimal(step.price.amount), step.price.per * 1000))
+                for step in given.pop(unit)
+            )
+    return given, derived
+
+
+def _assumes_lifetime(shape: Shape, prices: Mapping[str, Steps]) -> bool:
+    """Whether tokens are written to the cache for an unknown time, and the price depends on it."""
+    hour = prices.get(names.CACHE_WRITE_1H_TOKENS)
+    return (
+        hour is not None
+        and hour != prices.get(names.CACHE_WRITE_TOKENS)
+        and names.CACHE_WRITE_TOKENS in shape.positions
+        and not {names.CACHE_WRITE_5M_TOKENS, names.CACHE_WRITE_1H_TOKENS} & shape.positions.keys()
     )

@@ -18,6 +18,7 @@ Reason = Literal[
     "no_price_for_unit",
     "inconsistent_usage",
     "incomplete_usage",
+    "mixed_currencies",
 ]
 """Why there is no cost; empty when there is one.
 
@@ -30,6 +31,13 @@ no_price            the model is listed without any price
 no_price_for_unit   a quantity is stated of a unit that neither the model nor a whole of it prices
 inconsistent_usage  parts exceed their whole
 incomplete_usage    a priced whole, or a priced overlap of two stated parts, is not stated
+mixed_currencies    an overlay completes prices that are in another currency
+"""
+
+Note = Literal["cache_lifetime_assumed"]
+"""What was taken for granted. cache_lifetime_assumed: tokens were written to the cache for a time nobody stated,
+where the model's price depends on it; they are priced at the catalogue's plain write price (Anthropic: 5 minutes,
+its default).
 """
 
 
@@ -75,6 +83,19 @@ class Rated(msgspec.Struct, frozen=True, gc=False):
     """The catalogue's own name of what was priced, `provider/model`; empty when nothing was found."""
     price_book: str
     list_prices: tuple[ListPrice | None, ...]
+    notes: tuple[Note, ...] = ()
+    candidates: tuple[str, ...] = ()
+    """Price ids the model's name could have meant, where it is ambiguous."""
+    revenue: int | None = None
+    """What the tenant pays by the book's sell prices; None where they say nothing, or nothing that holds here."""
+    revenue_currency: str = ""
+    """Empty where the book has no sell price for such a call; then its revenue is not unknown: there is none."""
+    reporting_cost: int | None = None
+    """The cost in the reporting currency, rounded half-even; None without a cost, or without a rate for the day."""
+    reporting_currency: str = ""
+    fx_rate: int | None = None
+    """Atto units of the reporting currency for one unit of `currency`; one where they are the same."""
+    fx_source: str = ""
 
     @property
     def lines(self) -> tuple[Line, ...]:

@@ -73,6 +73,39 @@ class PostingRow(NamedTuple):
     counts: Mapping[str, int]
 
 
+class AdjustmentRow(NamedTuple):
+    """What an adjustment says other than the charge it adjusts. Money in whole atto units."""
+
+    tenant: str
+    adjusts: bytes
+    """The event_id of the charge."""
+    event_id: bytes
+    units: tuple[str, ...]
+    quantities: tuple[int, ...]
+    unit_prices: tuple[int | None, ...]
+    amounts: tuple[int | None, ...]
+    cost: int | None
+    currency: str
+    cost_state: str
+    price_book: str
+    price_id: str
+    revenue: int | None
+    revenue_currency: str
+    reporting_cost: int | None
+    reporting_currency: str
+    fx_rate: int | None
+    fx_source: str
+
+
+class BookRow(NamedTuple):
+    """One row of `ledger_price_books`: a price book's text, under its digest."""
+
+    digest: str
+    loaded_at: int
+    name: str
+    content: str
+
+
 class QuarantineRow(NamedTuple):
     """One row of `ledger_quarantine`: something accepted that cannot be booked, and why."""
 
@@ -113,6 +146,16 @@ def claims_block(rows: Sequence[ClaimRow]) -> Block:
 def postings_block(rows: Sequence[PostingRow]) -> Block:
     """Rows of `ledger_postings`."""
     return _POSTINGS.encode(rows)
+
+
+def adjustments_block(rows: Sequence[AdjustmentRow]) -> Block:
+    """Rows of a table made with `ADJUSTMENT_TYPES`."""
+    return _ADJUSTMENTS.encode(rows)
+
+
+def books_block(rows: Sequence[BookRow]) -> Block:
+    """Rows of `ledger_price_books`."""
+    return _BOOKS.encode(rows)
 
 
 def quarantine_block(rows: Sequence[QuarantineRow]) -> Block:
@@ -201,4 +244,29 @@ _QUARANTINE: Final = _Table(
     },
     payload=native.byte_strings,
 )
+_BOOKS: Final = _Table({"digest": "String", "loaded_at": _TIME, "name": "String", "content": "String"})
 _MARKS: Final = _Table({"day": "Date32", "mark": _ID, "cleaned": "UInt8"})
+
+_MONEY: Final = "Nullable(Decimal(38, 18))"
+ADJUSTMENT_TYPES: Final = {
+    "tenant": _WORD,
+    "adjusts": _ID,
+    "event_id": _ID,
+    "lines.unit": "Array(LowCardinality(String))",
+    "lines.quantity": "Array(Int64)",
+    "lines.unit_price": "Array(Nullable(Decimal(38, 18)))",
+    "lines.amount": "Array(Nullable(Decimal(38, 18)))",
+    "cost": _MONEY,
+    "currency": _WORD,
+    "cost_state": _WORD,
+    "price_book": _WORD,
+    "price_id": _WORD,
+    "revenue": _MONEY,
+    "revenue_currency": _WORD,
+    "reporting_cost": _MONEY,
+    "reporting_currency": _WORD,
+    "fx_rate": _MONEY,
+    "fx_source": _WORD,
+}
+"""The columns of the passing table that adjustments are joined with their charges from."""
+_ADJUSTMENTS: Final = _Table(ADJUSTMENT_TYPES)

@@ -5,7 +5,7 @@ It answers nothing but health without the token, runs reading statements only, a
 
 import asyncio
 import hmac
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final, cast
 
 import msgspec
@@ -13,7 +13,15 @@ import msgspec
 from spanledger.exporter.receiver.otlp_http import App, Message, Receive, Send
 from spanledger.ledger.access.endpoint_file import Endpoint
 from spanledger.ledger.access.port import Access
-from spanledger.ledger.access.wire import Failure, Health, PostRequest, QueryRequest, QueryResponse
+from spanledger.ledger.access.wire import (
+    Failure,
+    Health,
+    PostRequest,
+    QueryRequest,
+    QueryResponse,
+    RepriceRequest,
+    StretchesRequest,
+)
 from spanledger.schemas import SpanledgerError, StoreUnavailableError
 
 # A statement written by a person, with room for a list of some ten thousand ids.
@@ -41,7 +49,7 @@ def endpoint_app(access: Access, endpoint: Endpoint) -> App:
             await _reply(send, 200, msgspec.json.encode(Health(proof=endpoint.proof)))
         elif not hmac.compare_digest(headers.get(b"authorization", b""), f"Bearer {endpoint.token}".encode()):
             await _refuse(send, 401, "Unauthorized", "the token of the store's endpoint.json is missing or wrong")
-        elif path not in {"/v1/query", "/v1/post"}:
+        elif path not in _ANSWERS:
             await _refuse(send, 404, "NotFound", f"there is no {path}")
         elif method != "POST":
             await _refuse(send, 405, "MethodNotAllowed", f"{path} takes POST")
@@ -54,11 +62,33 @@ def endpoint_app(access: Access, endpoint: Endpoint) -> App:
 
 
 def _answer(access: Access, path: str, body: bytes) -> bytes:
-    if path == "/v1/post":
-        request = msgspec.json.decode(body, type=PostRequest)
-        return msgspec.json.encode(access.post(close_window=request.close_window))
+    return msgspec.json.encode(_ANSWERS[path](access, body))
+
+
+def _query(access: Access, body: bytes) -> QueryResponse:
     table = access.query(msgspec.json.decode(body, type=QueryRequest).sql)
-    return msgspec.json.encode(QueryResponse([*table.columns], [*table.types], [[*row] for row in table.rows]))
+    return QueryResponse([*table.columns], [*table.types], [[*row] for row in table.rows])
+
+
+def _post(access: Access, body: bytes) -> object:
+    return access.post(close_window=msgspec.json.decode(body, type=PostRequest).close_window)
+
+
+def _stretches(access: Access, body: bytes) -> object:
+    return access.stretches(msgspec.json.decode(body, type=StretchesRequest).asked)
+
+
+def _reprice(access: Access, body: bytes) -> object:
+    request = msgspec.json.decode(body, type=RepriceRequest)
+    return access.reprice(request.asked, request.stretch, dry_run=request.dry_run)
+
+
+_ANSWERS: Final[dict[str, Callable[[Access, bytes], object]]] = {
+    "/v1/query": _query,
+    "/v1/post": _post,
+    "/v1/prices/stretches": _stretches,
+    "/v1/prices/reprice": _reprice,
+}
 
 
 async def _settle(send: Send, answer: Awaitable[bytes]) -> None:

@@ -1,8 +1,9 @@
 """The ledger in this process: the store is open here, and nobody else can have it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from spanledger.exporter.pipeline import Pipeline, open_pipeline
+from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.exporter.settings import Settings
 from spanledger.ledger.access.port import Counts
 from spanledger.ledger.tables import Table, plain
@@ -36,6 +37,14 @@ class LocalAccess:
         if counts:
             self.pipeline.poster.refresh_rollup()
         return counts
+
+    def stretches(self, asked: Asked) -> Sequence[Stretch]:
+        """Divide the charges that are to be rated again into stretches of the ledger."""
+        return self.pipeline.poster.stretches(asked)
+
+    def reprice(self, asked: Asked, stretch: Stretch, *, dry_run: bool) -> Repriced:
+        """Rate a stretch again; unless it is a dry run, post what differs."""
+        return self.pipeline.poster.reprice(asked, stretch, dry_run=dry_run)
 
     def post_in_background(self) -> None:
         """Post while the journal grows, until the access is closed: for whoever brings more than a handful."""

@@ -1,8 +1,9 @@
 """The port between what is asked of the ledger and where it is: two verbs, whoever holds the store."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
+from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.ledger.tables import Table
 
 Counts: TypeAlias = Mapping[str, int]
@@ -26,6 +27,17 @@ class Access(Protocol):
 
     def post(self, *, close_window: bool = False) -> Counts:
         """Move everything that waits in the journals into the ledger; settle open calls if the window is closed."""
+        ...
+
+    def stretches(self, asked: Asked) -> Sequence[Stretch]:
+        """Divide the charges that are to be rated again into stretches of the ledger."""
+        ...
+
+    def reprice(self, asked: Asked, stretch: Stretch, *, dry_run: bool) -> Repriced:
+        """Rate a stretch by the price files as they are now; unless it is a dry run, post what differs.
+
+        Raises `ConfigurationError` when the price files are wrong.
+        """
         ...
 
     def close(self) -> None:

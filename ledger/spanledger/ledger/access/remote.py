@@ -1,5 +1,6 @@
 """The ledger through the local endpoint of a running `serve`: one HTTP request per question, loopback only."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from typing import Final, TypeVar, cast
@@ -7,9 +8,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.ledger.access.endpoint_file import Endpoint
 from spanledger.ledger.access.port import Counts
-from spanledger.ledger.access.wire import FAILURES, Failure, Health, PostRequest, QueryRequest, QueryResponse
+from spanledger.ledger.access.wire import (
+    FAILURES,
+    Failure,
+    Health,
+    PostRequest,
+    QueryRequest,
+    QueryResponse,
+    RepriceRequest,
+    StretchesRequest,
+)
 from spanledger.ledger.tables import Row, Table
 from spanledger.schemas import StoreUnavailableError
 
@@ -40,6 +51,14 @@ class RemoteAccess:
     def post(self, *, close_window: bool = False) -> Counts:
         """Have everything posted that waits in the journals."""
         return self._ask("/v1/post", PostRequest(close_window=close_window), dict[str, int])
+
+    def stretches(self, asked: Asked) -> Sequence[Stretch]:
+        """Divide the charges that are to be rated again into stretches of the ledger."""
+        return self._ask("/v1/prices/stretches", StretchesRequest(asked), list[Stretch])
+
+    def reprice(self, asked: Asked, stretch: Stretch, *, dry_run: bool) -> Repriced:
+        """Have a stretch rated again."""
+        return self._ask("/v1/prices/reprice", RepriceRequest(asked, stretch, dry_run), Repriced)
 
     def close(self) -> None:
         """Nothing is held."""

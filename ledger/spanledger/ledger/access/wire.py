@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from spanledger.exporter.posting.repriced import Asked, Stretch
 from spanledger.schemas import (
     ConfigurationError,
     NewerSchemaError,
@@ -32,6 +33,20 @@ class PostRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`POST /v1/post`: post what waits; also settle calls that wait for more claims if `close_window`."""
 
     close_window: bool = False
+
+
+class StretchesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/prices/stretches`: which charges are to be rated again, as a list of `Stretch`."""
+
+    asked: Asked
+
+
+class RepriceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/prices/reprice`: rate a stretch again; answers a `Repriced`."""
+
+    asked: Asked
+    stretch: Stretch
+    dry_run: bool = True
 
 
 class Health(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "import": ("import_files", "post OTLP files: protobuf, JSON, the Collector's JSON lines, gzipped or not"),
     "report": ("report", "sum requests, tokens and cost by tenant, model or any other dimension"),
     "sql": ("sql", "answer one reading SQL statement over the ledger's tables and views"),
+    "prices": ("prices", "list, show, add, import and compare prices; rate the ledger again"),
     "explain": ("explain", "show how an event came to be: claims, rule, prices, arithmetic"),
     "doctor": ("doctor", "check settings, store, journal and the books' balance"),
     "migrate": ("migrate", "bring the store to this version's schema"),
@@ -41,6 +42,7 @@ _EXTRA_MODULES: Final = (
     "opentelemetry.exporter.otlp.proto.http",
     "rich",
     "uvicorn",
+    "yaml",
 )
 """What the base installation leaves out."""
 

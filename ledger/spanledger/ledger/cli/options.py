@@ -19,6 +19,11 @@ def add_store(parser: argparse.ArgumentParser) -> None:
         help="a folder (embedded engine) or clickhouse://USER:PASSWORD@HOST:8123/DATABASE; "
         "SPANLEDGER_STORE, else a folder of the user's data",
     )
+    parser.add_argument(
+        "--prices",
+        metavar="PATH",
+        help="price files, or folders of them; SPANLEDGER_PRICES, else STORE/prices",
+    )
     parser.add_argument("--data", metavar="DIR", help="the journal folder; SPANLEDGER_DATA, else STORE/journal")
 
 
@@ -33,7 +38,7 @@ def settings_of(options: argparse.Namespace) -> "Settings":
     from spanledger.exporter.settings import load  # noqa: PLC0415
 
     given = cast("dict[str, object]", vars(options))
-    names = ("store", "data", "grpc", "http", "api", "tenant")
+    names = ("store", "data", "prices", "grpc", "http", "api", "tenant")
     return load(None, **{name: value for name in names if isinstance(value := given.get(name), str)})
 
 

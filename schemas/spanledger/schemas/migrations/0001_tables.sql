@@ -51,7 +51,14 @@ CREATE TABLE IF NOT EXISTS ledger_events (
     currency LowCardinality(String),
     cost_state LowCardinality(String),
     reported_cost Nullable(Decimal(38, 18)),
+    revenue Nullable(Decimal(38, 18)),
+    revenue_currency LowCardinality(String),
+    reporting_cost Nullable(Decimal(38, 18)),
+    reporting_currency LowCardinality(String),
+    fx_rate Nullable(Decimal(38, 18)),
+    fx_source LowCardinality(String),
     price_book LowCardinality(String),
+    price_id LowCardinality(String),
     usage_source LowCardinality(String),
     quality LowCardinality(String),
     dialect LowCardinality(String),
@@ -151,6 +158,19 @@ CREATE TABLE IF NOT EXISTS ledger_quarantine (
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (received_at, tenant, scope, reason, trace_id, span_id, cityHash64(payload))
+SETTINGS
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
+    non_replicated_deduplication_window = 0;
+
+-- The texts of the price books that events were priced with: with them, a line can be calculated again years later.
+CREATE TABLE IF NOT EXISTS ledger_price_books (
+    digest String,
+    loaded_at DateTime64(9, 'UTC'),
+    name String,
+    content String CODEC(ZSTD(9))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY digest
 SETTINGS
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
     non_replicated_deduplication_window = 0;

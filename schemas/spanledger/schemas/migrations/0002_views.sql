@@ -9,20 +9,69 @@ FROM ledger_events AS e FINAL
 WHERE e.kind != 'reversal'
     AND e.event_id NOT IN (SELECT r.reverses FROM ledger_events AS r WHERE r.kind = 'reversal');
 
--- One row per open charge.
+-- What charges say once their adjustments are added: a row for each charge that has any. Sums by currency leave out what
+-- came to zero, so the currency a charge was taken back in is gone; lines that were taken back are still there, negative.
+CREATE OR REPLACE VIEW adjusted_charges AS
+SELECT
+    o.tenant AS tenant,
+    o.charge_id AS charge_id,
+    countIf(o.cost IS NOT NULL) > 0 AS is_priced,
+    sumMapIf(map(o.currency, assumeNotNull(o.cost)), o.cost IS NOT NULL) AS costs,
+    countIf(o.revenue IS NOT NULL) > 0 AS is_sold,
+    sumMapIf(map(o.revenue_currency, assumeNotNull(o.revenue)), o.revenue IS NOT NULL) AS revenues,
+    countIf(o.reporting_cost IS NOT NULL) > 0 AS is_reported,
+    sumMapIf(map(o.reporting_currency, assumeNotNull(o.reporting_cost)), o.reporting_cost IS NOT NULL) AS reportings,
+    argMaxIf(
+        tuple(
+            o.currency, o.price_book, o.price_id, o.revenue_currency, o.reporting_currency, o.fx_rate, o.fx_source
+        ),
+        (o.ingest_time, o.event_id),
+        o.kind = 'adjustment'
+    ) AS latest,
+    groupArrayArray(arrayZip(`lines.unit`, `lines.quantity`, `lines.unit_price`, `lines.amount`)) AS lines
+FROM open_events AS o
+WHERE o.kind IN ('charge', 'adjustment')
+    AND (o.tenant, o.charge_id) IN (SELECT x.tenant, lower(hex(x.charge_id)) FROM ledger_events AS x WHERE x.kind = 'adjustment')
+GROUP BY tenant, charge_id
+HAVING countIf(o.kind = 'charge') = 1 AND countIf(o.kind = 'adjustment') > 0;
+
+-- One row per open charge, with its adjustments counted in.
 CREATE OR REPLACE VIEW charges AS
-SELECT * EXCEPT (kind) FROM open_events WHERE kind = 'charge';
+SELECT
+    c.* EXCEPT (kind) REPLACE (
+        if(a.charge_id = '', c.cost, if(a.is_priced, mapValues(a.costs)[1], NULL)) AS cost,
+        if(a.charge_id = '', c.currency, if(empty(a.costs), a.latest.1, mapKeys(a.costs)[1])) AS currency,
+        if(a.charge_id = '' OR NOT a.is_priced, c.cost_state, 'priced') AS cost_state,
+        if(a.charge_id = '', c.price_book, a.latest.2) AS price_book,
+        if(a.charge_id = '', c.price_id, a.latest.3) AS price_id,
+        if(a.charge_id = '', c.revenue, if(a.is_sold, mapValues(a.revenues)[1], NULL)) AS revenue,
+        if(a.charge_id = '', c.revenue_currency, if(empty(a.revenues), a.latest.4, mapKeys(a.revenues)[1]))
+            AS revenue_currency,
+        if(a.charge_id = '', c.reporting_cost, if(a.is_reported, mapValues(a.reportings)[1], NULL)) AS reporting_cost,
+        if(a.charge_id = '', c.reporting_currency, if(empty(a.reportings), a.latest.5, mapKeys(a.reportings)[1]))
+            AS reporting_currency,
+        if(a.charge_id = '', c.fx_rate, a.latest.6) AS fx_rate,
+        if(a.charge_id = '', c.fx_source, a.latest.7) AS fx_source,
+        if(a.charge_id = '', c.`lines.unit`, arrayMap(line -> line.1, a.lines)) AS `lines.unit`,
+        if(a.charge_id = '', c.`lines.quantity`, arrayMap(line -> line.2, a.lines)) AS `lines.quantity`,
+        if(a.charge_id = '', c.`lines.unit_price`, arrayMap(line -> line.3, a.lines)) AS `lines.unit_price`,
+        if(a.charge_id = '', c.`lines.amount`, arrayMap(line -> line.4, a.lines)) AS `lines.amount`
+    )
+FROM open_events AS c
+LEFT ANY JOIN adjusted_charges AS a ON c.tenant = a.tenant AND c.charge_id = a.charge_id
+WHERE c.kind = 'charge';
 
 -- Tries that state no usage.
 CREATE OR REPLACE VIEW attempts AS
 SELECT * EXCEPT (kind) FROM open_events WHERE kind = 'attempt';
 
--- One row per priced line of an open charge.
+-- One row per priced line of an open charge. An adjusted charge also has the lines it was booked with, and the same
+-- negative: quantities and amounts add up.
 CREATE OR REPLACE VIEW charge_lines AS
 SELECT
     event_id, charge_id, event_time, booked_time, tenant, environment, service_name, user_id, session_id,
     organization_id, feature, team, project, cost_center, agent, provider, model, operation, price_book,
-    line, unit, quantity, unit_price, amount, currency
+    price_id, line, unit, quantity, unit_price, amount, currency
 FROM charges
 ARRAY JOIN
     arrayEnumerate(`lines.unit`) AS line,
@@ -30,6 +79,18 @@ ARRAY JOIN
     `lines.quantity` AS quantity,
     `lines.unit_price` AS unit_price,
     `lines.amount` AS amount;
+
+-- Charges and their reversals that had no price when they were booked and got one by an adjustment since.
+CREATE OR REPLACE VIEW priced_later AS
+SELECT u.tenant AS tenant, u.event_id AS event_id
+FROM ledger_events AS u
+WHERE u.cost_state != 'priced'
+    AND u.kind IN ('charge', 'reversal')
+    AND (u.tenant, u.charge_id) IN (
+        SELECT a.tenant, a.charge_id FROM ledger_events AS a
+        WHERE a.kind = 'adjustment' AND a.cost IS NOT NULL
+            AND a.event_id NOT IN (SELECT r.reverses FROM ledger_events AS r WHERE r.kind = 'reversal')
+    );
 
 -- Open charges that no price book could price and no later adjustment has. FINAL reads only the keys listed first.
 CREATE OR REPLACE VIEW unpriced AS
@@ -40,7 +101,54 @@ FROM ledger_events AS e FINAL
 WHERE (e.tenant, e.event_id) IN (SELECT u.tenant, u.event_id FROM ledger_events AS u WHERE u.cost_state = 'unpriced')
     AND e.kind = 'charge'
     AND e.event_id NOT IN (SELECT r.reverses FROM ledger_events AS r WHERE r.kind = 'reversal')
-    AND e.charge_id NOT IN (SELECT a.charge_id FROM ledger_events AS a WHERE a.kind = 'adjustment' AND a.cost IS NOT NULL);
+    AND e.event_id NOT IN (SELECT p.event_id FROM priced_later AS p);
+
+-- What senders say that calls cost, beside what they cost here: by who told of them, provider and model. Only charges
+-- whose sender states a cost; senders state dollars, so the difference (ours less theirs) is of charges in dollars.
+-- The embedded engine cannot subtract decimals; it can add a negative one.
+CREATE OR REPLACE VIEW reported_costs AS
+SELECT
+    c.dialect AS dialect,
+    c.provider AS provider,
+    c.model AS model,
+    c.currency AS currency,
+    sum(c.requests) AS requests,
+    sumIf(c.requests, c.cost IS NULL) AS unpriced_requests,
+    sum(c.reported_cost) AS reported_cost,
+    sum(c.cost) AS cost,
+    if(
+        c.currency = 'USD',
+        sumOrNullIf(
+            arraySum([assumeNotNull(c.cost), negate(assumeNotNull(c.reported_cost))]), c.cost IS NOT NULL
+        ),
+        NULL
+    ) AS difference
+FROM charges AS c
+WHERE c.reported_cost IS NOT NULL
+GROUP BY dialect, provider, model, currency;
+
+-- What calls cost and what they are sold for, side by side; the margin where both are in one currency and known.
+-- Calls without a sell price are rows of their own, with an empty revenue_currency.
+CREATE OR REPLACE VIEW margins AS
+SELECT
+    c.tenant AS tenant,
+    c.provider AS provider,
+    c.model AS model,
+    c.currency AS currency,
+    c.revenue_currency AS revenue_currency,
+    sum(c.requests) AS requests,
+    sum(c.cost) AS cost,
+    sum(c.revenue) AS revenue,
+    if(
+        c.currency = c.revenue_currency,
+        sumOrNullIf(
+            arraySum([assumeNotNull(c.revenue), negate(assumeNotNull(c.cost))]),
+            c.cost IS NOT NULL AND c.revenue IS NOT NULL
+        ),
+        NULL
+    ) AS margin
+FROM charges AS c
+GROUP BY tenant, provider, model, currency, revenue_currency;
 
 -- What each usage span said, and the charge and rule it settled into. Fields the claim left out show their default.
 CREATE OR REPLACE VIEW claims AS
@@ -116,7 +224,10 @@ SELECT
     sum(e.output_tokens) AS output_tokens,
     sum(e.reasoning_tokens) AS reasoning_tokens,
     sum(e.cost) AS cost,
-    sumIf(e.requests, e.cost_state = 'unpriced') AS unpriced_requests,
+    sumIf(
+        e.requests,
+        e.cost_state = 'unpriced' AND (e.tenant, e.event_id) NOT IN (SELECT p.tenant, p.event_id FROM priced_later AS p)
+    ) AS unpriced_requests,
     sumIf(e.requests, e.usage_source = 'estimated') AS estimated_requests,
     sumIf(e.requests, e.usage_source = 'missing') AS missing_requests,
     sumIf(e.requests, e.quality = 'probable') AS probable_requests,
@@ -153,8 +264,7 @@ SELECT
     nullIf(project, '') AS project,
     nullIf(cost_center, '') AS cost_center,
     toJSONString(metadata) AS metadata_extra
-FROM open_events
-WHERE kind IN ('charge', 'attempt');
+FROM (SELECT * FROM charges UNION ALL SELECT * FROM attempts);
 
 CREATE OR REPLACE VIEW token_ledger_daily_costs AS
 SELECT

@@ -127,6 +127,48 @@ BILLS = [
     Bill("perplexity", "sonar", {INPUT: 1000, OUTPUT: 500}, "0.0135"),
     # 1 000 * 2 + answer 500 * 8 + reasoning 2 000 * 3
     Bill("perplexity", "sonar-deep-research", {INPUT: 1000, OUTPUT: 2500, u.REASONING_TOKENS: 2000}, "0.012"),
+    # 1 000 * 3 + 3 000 * 0.30 + 500 * 15: the router passes the price of the provider on
+    Bill("openrouter", "anthropic/claude-sonnet-4.5", {INPUT: 4000, READ: 3000, OUTPUT: 500}, "0.0114"),
+    # 250 000 * 6 + 1 000 * 22.50
+    Bill("openrouter", "anthropic/claude-sonnet-4.5", {INPUT: 250_000, OUTPUT: 1000}, "1.5225"),
+    # 20 000 * 0.15 + 1 000 * 0.60
+    Bill("openrouter", "openai/gpt-4o-mini", {INPUT: 20_000, OUTPUT: 1000}, "0.0036"),
+    # the global profile costs the list price: 1 000 * 3 + 500 * 15
+    Bill("aws.bedrock", BEDROCK_SONNET.replace("us.", "global.", 1), {INPUT: 1000, OUTPUT: 500}, "0.0105"),
+    # 10 000 * 0.06 + 30 000 * 0.015 + 2 000 * 0.24
+    Bill("aws.bedrock", "us.amazon.nova-lite-v1:0", {INPUT: 40_000, READ: 30_000, OUTPUT: 2000}, "0.00153"),
+    # a model of one's own tuning: 1 000 * 0.30 + 500 * 1.20
+    Bill("openai", "ft:gpt-4o-mini-2024-07-18:acme::abc123", {INPUT: 1000, OUTPUT: 500}, "0.0009"),
+    # an Azure deployment that names its model: 1 000 * 2.50 + 500 * 10
+    Bill("azure.ai.openai", "azure/gpt-4o-2024-11-20", {INPUT: 1000, OUTPUT: 500}, "0.0075"),
+    # 1 000 * 15 + 4 000 * 1.50 + 1 000 * 18.75 + 1 000 * 30 + 200 * 75
+    Bill(
+        "anthropic",
+        "claude-opus-4-1-20250805",
+        {INPUT: 7000, READ: 4000, WRITE: 2000, WRITE_5M: 1000, WRITE_1H: 1000, OUTPUT: 200},
+        "0.08475",
+    ),
+    # 2 000 * 2 + 8 000 * 0.50 + 3 000 * 8, of which 2 500 were reasoning; two searches at 10 per thousand
+    Bill(
+        "openai",
+        "o3",
+        {INPUT: 10_000, READ: 8000, OUTPUT: 3000, u.REASONING_TOKENS: 2500, u.WEB_SEARCHES: 2},
+        "0.052",
+    ),
+    # text 50 * 5 + picture 300 * 10 + made picture 1 000 * 40
+    Bill("openai", "gpt-image-1", {INPUT: 350, u.INPUT_IMAGE_TOKENS: 300, OUTPUT: 1000}, "0.04325"),
+    # 200 * 0.30 + picture 1 290 * 30 + words 10 * 2.50
+    Bill("gcp.gemini", "gemini-2.5-flash-image", {INPUT: 200, OUTPUT: 1300, u.OUTPUT_IMAGE_TOKENS: 1290}, "0.038785"),
+    # 50 000 * 2.50 + 200 000 * 0.25 + 500 * 15: what is cached counts for the band and costs its price
+    Bill("gcp.vertex_ai", "gemini-2.5-pro", {INPUT: 250_000, READ: 200_000, OUTPUT: 500}, "0.1825"),
+    # 1 000 * 2 + 500 * 6
+    Bill("mistral_ai", "mistral-large-2411", {INPUT: 1000, OUTPUT: 500}, "0.005"),
+    # 1 000 * 2.50 + 500 * 10
+    Bill("cohere", "command-r-plus-08-2024", {INPUT: 1000, OUTPUT: 500}, "0.0075"),
+    # 1 000 * 3 + 3 000 * 0.75 + 500 * 15
+    Bill("x_ai", "grok-4-0709", {INPUT: 4000, READ: 3000, OUTPUT: 500}, "0.01275"),
+    # 100 000 * 0.13
+    Bill("openai", "text-embedding-3-large", {INPUT: 100_000}, "0.013"),
 ]
 
 

@@ -11,10 +11,10 @@ from genai_prices.types import ModelPrice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanledger.exporter.rate import PriceBook, Reason, catalogue, describe
+from spanledger.exporter.rate import PriceBook, catalogue, describe
 from spanledger.exporter.rate.book import TARIFFS_MAX
 from spanledger.exporter.rate.genai import GenaiPrices
-from spanledger.exporter.rate.tariff import Dimensions, Sought, Tariff
+from spanledger.exporter.rate.tariff import Dimensions, Miss, Sought, Tariff
 from spanledger.schemas import units
 
 NOW = 1_795_264_800 * 10**9  # 2026-11-21 12:40 UTC
@@ -72,10 +72,10 @@ class Nowhere:
         self.units = {}
         self.asked = 0
 
-    def find(self, sought: Sought) -> Tariff | Reason:
+    def find(self, sought: Sought) -> Tariff | Miss:
         """No model, whatever is sought."""
         self.asked += bool(sought)
-        return "no_model"
+        return Miss("no_model")
 
 
 def test_a_lookup_is_made_once() -> None:

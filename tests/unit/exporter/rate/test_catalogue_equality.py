@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from functools import cache
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from genai_prices.data import providers as bundled_providers
 from genai_prices.data_units import unit_data
@@ -17,8 +18,7 @@ from genai_prices.units import UnitRegistry
 from spanledger.exporter.rate import PriceBook, Rated, Source
 from spanledger.exporter.rate.book import DAY_NS
 from spanledger.exporter.rate.genai import STANDARD_TIERS, TIER_KEYS, GenaiPrices
-from spanledger.exporter.rate.rated import Reason
-from spanledger.exporter.rate.tariff import Dimensions, Sought, Tariff
+from spanledger.exporter.rate.tariff import Dimensions, Miss, Sought, Tariff
 from spanledger.schemas.money import atto_to_decimal
 
 USAGES_PER_MODEL = 20
@@ -49,7 +49,7 @@ class OneModel:
         self.digest = "test"
         self.units: Mapping[str, Dimensions] = genai.units
 
-    def find(self, sought: Sought) -> Tariff | Reason:
+    def find(self, sought: Sought) -> Tariff | Miss:
         """The model's tariff, whatever is sought."""
         return self._genai.tariff("any", self._provider, self._model, sought)
 
@@ -74,7 +74,7 @@ def _prices(model: ModelInfo) -> Iterator[ModelPrice]:
 def _instants(model: ModelInfo) -> list[int]:
     """The reference time, and both sides of every price change."""
     tariff = _genai().tariff("any", Provider("", "", ""), model, Sought("", (), "", ""))
-    assert not isinstance(tariff, str)
+    assert isinstance(tariff, Tariff)
     starts = [one.constraint for one in model.price_variants or [] if one.constraint is not None]
     edges = [*tariff.changes, *(REFERENCE_NS // DAY_NS * DAY_NS + edge for edge in tariff.daily)]
     if starts:
@@ -202,3 +202,18 @@ def test_the_sum_is_the_library_total(provider: Provider) -> None:
         library = model.calc_price(Usage(**usage), provider, genai_request_timestamp=at).total_price
         if rated.cost is not None:
             assert abs(atto_to_decimal(rated.cost) - library) <= ATTO * len(rated.units)
+
+
+def test_the_kept_text_of_the_catalogue_is_all_of_it() -> None:
+    """Every model of every provider comes back with the same names, prices, tiers, dates and hours."""
+    genai = _genai()
+    again = GenaiPrices.of_text(genai.text)
+    assert again.digest == genai.digest
+    assert again.text == genai.text
+    stated = [msgspec.structs.replace(one, source="") for one in genai.listings()]
+    assert sorted(stated, key=repr) == sorted(again.listings(), key=repr)
+    for own, kept in zip(genai.providers, again.providers, strict=True):
+        assert (own.id, own.model_match) == (kept.id, kept.model_match)
+        assert [(one.id, one.match, one.price_variants) for one in own.models] == [
+            (one.id, one.match, one.price_variants) for one in kept.models
+        ]

@@ -1,0 +1,1 @@
+"""What people do with prices: list, show and compare them, add and import entries, rate the ledger again."""
