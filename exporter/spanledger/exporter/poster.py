@@ -6,16 +6,16 @@ nothing that the store does not hold: after a failure it forgets everything and 
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from spanledger.exporter.journal import Record, Shard, shards
 from spanledger.exporter.posting.batch import decode_batch, rated
 from spanledger.exporter.posting.book import event_of
-from spanledger.exporter.posting.seen import Seen, charge_seen_key, trace_seen_key
+from spanledger.exporter.posting.recollection import Recollection
 from spanledger.exporter.posting.tables import LedgerTables
-from spanledger.exporter.settle import NO_CHARGE, Ruling, Settlement, Settler, Standing, Unknown
+from spanledger.exporter.settle import Charge, Settlement
 from spanledger.exporter.sift import Handoff
 from spanledger.exporter.store import RefusedRowsError, Store
 from spanledger.exporter.store.blocks import PostingRow
@@ -24,7 +24,6 @@ from spanledger.schemas.event import LedgerEvent
 # An insert costs some 5 ms whatever it holds, so postings are large. A usage span is some 500 bytes of payload and
 # takes 6 kB on its way through: 10 000 of them, 60 MB.
 BYTES_PER_POSTING: Final = 5 * 1024 * 1024
-PENDING_MAX: Final = 50_000
 
 Batch = list[tuple[Shard, Record]]
 """Consecutive records of the shards, posted together."""
@@ -33,13 +32,14 @@ Batch = list[tuple[Shard, Record]]
 class Poster:
     """Posts the journals under a folder into a store; any thread may ask, one posts at a time."""
 
-    def __init__(self, store: Store, journal_root: Path, handoff: Handoff | None = None) -> None:
-        """Post what waits under `journal_root` into an open, migrated store."""
+    def __init__(
+        self, store: Store, journal_root: Path, handoff: Handoff | None = None, *, shared: bool = False
+    ) -> None:
+        """Post what waits under `journal_root` into an open, migrated store. `shared`: others post into it as well."""
         self._handoff = handoff or Handoff()
         self._tables = LedgerTables(store)
         self._root = journal_root
-        self._settler = Settler()
-        self._seen: Seen | None = None
+        self._recollection = Recollection(self._tables, shared=shared or not store.embedded)
         self._shards: dict[str, Shard] = {}
         self._turn = threading.Lock()
 
@@ -66,14 +66,14 @@ class Poster:
     @property
     def has_pending(self) -> bool:
         """Whether a roll-up waits for its window to end, and so for the clock to be journaled."""
-        return self._settler.has_pending
+        return self._recollection.has_pending
 
     def _post_or_bisect(self, batch: Batch) -> Counter[str]:
         """Post a batch; if the store refuses its data, halve it until the record at fault stands alone."""
         try:
             return self._post(batch)
         except RefusedRowsError as error:
-            self._forget()
+            self._recollection.forget()
             if len(batch) == 1:
                 return self._post(batch, poison=f"the store refused it: {error}")
             half = len(batch) // 2
@@ -82,27 +82,48 @@ class Poster:
             return counts
         except BaseException:
             # Settlement is ahead of the store now, whatever it was.
-            self._forget()
+            self._recollection.forget()
             raise
 
     def _post(self, batch: Batch, *, poison: str = "") -> Counter[str]:
         decoded = decode_batch(batch, self._handoff, poison)
         now_ns = max(record.received_ns for _, record in batch)
-        self._recall(decoded.arrivals)
-        settlement = self._settler.settle(decoded.arrivals, now_ns, close=decoded.close)
-        events = [event_of(charge, rated(charge)) for charge in settlement.charges]
-        self._write(settlement, events, now_ns)
+        settlement = self._recollection.settle(decoded.arrivals, now_ns, close=decoded.close)
+        while self._write(settlement, now_ns):
+            # Others stored claims about the same calls meanwhile: they are settled together before an event is written.
+            settlement, before = self._recollection.settle([], now_ns), settlement
+            settlement.counts.update(before.counts)
         self._tables.insert_quarantine(decoded.quarantine_rows)
         decoded.counts.update(settlement.counts)
         self._commit(batch, decoded.counts, now_ns)
         return decoded.counts
 
-    def _write(self, settlement: Settlement, events: list[LedgerEvent], now_ns: int) -> None:
-        """Each step is durable before the next; posting the same records again repairs a crash between two."""
+    def _write(self, settlement: Settlement, now_ns: int) -> bool:
+        """Each step is durable before the next; posting the same records again repairs a crash between two.
+
+        Whether some charges were left out, because others stored claims about them.
+        """
+        events = [event_of(charge, rated(charge)) for charge in settlement.charges]
         with self._tables.touching(events, settlement.withdrawn):
             self._tables.reverse(settlement.withdrawn, now_ns)
-            self._tables.insert_claims(settlement.rulings, now_ns)
-            self._tables.insert_events(events)
+            self._tables.insert_claims(settlement.rulings, now_ns, self._recollection.poster)
+            contested = self._recollection.heed()
+            kept = [charge for charge in settlement.charges if charge.charge_id not in contested]
+            self._tables.insert_events(self._afresh(kept, settlement.regrouped))
+        return bool(contested)
+
+    def _afresh(self, charges: Sequence[Charge], regrouped: set[bytes]) -> list[LedgerEvent]:
+        """The events of charges; one that says what a reversed event said is another event."""
+        times: Counter[bytes] = Counter()
+        while True:
+            made = {
+                charge.charge_id: event_of(charge, rated(charge), times_reversed=times[charge.charge_id])
+                for charge in charges
+            }
+            taken = self._tables.reversed_among(made[each].event_id for each in regrouped & made.keys())
+            if not taken:
+                return list(made.values())
+            times.update(charge_id for charge_id, event in made.items() if event.event_id in taken)
 
     def _commit(self, batch: Batch, counts: Counter[str], now_ns: int) -> None:
         stretches: dict[Path, tuple[Shard, int, int]] = {}
@@ -114,46 +135,6 @@ class Poster:
         self._tables.insert_postings([rows[0]._replace(counts=terms), *rows[1:]])
         for shard, _, last in stretches.values():
             shard.mark_posted(last)
-
-    def _recall(self, arrivals: list[Standing]) -> None:
-        """Bring back every stored claim that the arriving ones could meet, and whatever those could meet."""
-        found: dict[bytes, Ruling] = {}
-        if self._seen is None:
-            self._seen = self._tables.seen()
-            self._settler.know(self._tables.tellers())
-            found = {each[0].claim_id: each for each in self._tables.pending(PENDING_MAX)}
-        seen = self._seen
-        unknown = self._settler.unknown([*arrivals, *(standing for standing, _, _ in found.values())])
-        asked = Unknown(set(), {}, set())
-        new_traces = unknown.traces
-        while True:
-            traces = {key for key in unknown.traces - asked.traces if trace_seen_key(key[1]) in seen}
-            responses = {
-                charge_id: response_id
-                for charge_id, response_id in unknown.responses.items()
-                if charge_id not in asked.responses and charge_seen_key(charge_id) in seen
-            }
-            likenesses = {key for key in unknown.likenesses - asked.likenesses if key in seen}
-            asked = Unknown(
-                asked.traces | unknown.traces,
-                asked.responses | unknown.responses,
-                asked.likenesses | unknown.likenesses,
-            )
-            if not traces and not responses and not likenesses:
-                break
-            recalled = self._tables.recall({trace for _, trace in traces}, responses.values(), likenesses)
-            found |= {each[0].claim_id: each for each in recalled}
-            unknown = self._settler.unknown([standing for standing, _, _ in recalled])
-        opened = self._tables.open_charges({charge_id for _, charge_id, _ in found.values()} - {NO_CHARGE})
-        self._settler.learn(found.values(), opened, asked.likenesses)
-        seen.add(trace_seen_key(trace_id) for _, trace_id in new_traces)
-        seen.add(charge_seen_key(standing.response_charge) for standing in arrivals if standing.response_charge)
-        seen.add(standing.likeness for standing in arrivals if standing.likeness)
-
-    def _forget(self) -> None:
-        """After a failure: what the store really holds is asked again."""
-        self._settler.forget()
-        self._seen = None
 
     def _find_shards(self) -> None:
         """Look for new shards. One is kept between postings: it knows where it was read to."""

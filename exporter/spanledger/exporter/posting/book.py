@@ -18,12 +18,15 @@ LATE_NS: Final = 35 * _DAY_NS
 AHEAD_NS: Final = 300 * 10**9
 
 
-def event_of(charge: Charge, rated: Rated) -> LedgerEvent:
-    """The row of a charge. Its id: the earliest claim's start (8 bytes, big-endian ns), then 8 bytes of a digest."""
+def event_of(charge: Charge, rated: Rated, *, times_reversed: int = 0) -> LedgerEvent:
+    """The row of a charge. Its id: the earliest claim's start (8 bytes, big-endian ns), then 8 bytes of a digest.
+
+    A charge that was reversed and holds again is another event: `times_reversed` says how often it was.
+    """
     claim = charge.claim
     who, call, usage = claim.attribution, claim.call, claim.usage
     identity = b"".join((charge.charge_id, charge.kind.encode(), *charge.claim_ids, repr(rated.amounts).encode()))
-    digest = blake2b(identity, digest_size=8)
+    digest = blake2b(identity, digest_size=8, salt=times_reversed.to_bytes(8, "big") if times_reversed else b"")
     return LedgerEvent(
         charge.start_ns.to_bytes(8, "big") + digest.digest(),
         charge.charge_id,
