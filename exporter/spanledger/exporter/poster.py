@@ -37,9 +37,10 @@ class Poster:
     ) -> None:
         """Post what waits under `journal_root` into an open, migrated store. `shared`: others post into it as well."""
         self._handoff = handoff or Handoff()
-        self._tables = LedgerTables(store)
+        self.tables = LedgerTables(store)
+        """The statements it posts by."""
         self._root = journal_root
-        self._recollection = Recollection(self._tables, shared=shared or not store.embedded)
+        self._recollection = Recollection(self.tables, shared=shared or not store.embedded)
         self._shards: dict[str, Shard] = {}
         self._turn = threading.Lock()
 
@@ -61,7 +62,7 @@ class Poster:
     def refresh_rollup(self) -> None:
         """Recompute the daily sums of the days that changed."""
         with self._turn:
-            self._tables.refresh_rollup()
+            self.tables.refresh_rollup()
 
     @property
     def has_pending(self) -> bool:
@@ -93,7 +94,7 @@ class Poster:
             # Others stored claims about the same calls meanwhile: they are settled together before an event is written.
             settlement, before = self._recollection.settle([], now_ns), settlement
             settlement.counts.update(before.counts)
-        self._tables.insert_quarantine(decoded.quarantine_rows)
+        self.tables.insert_quarantine(decoded.quarantine_rows)
         decoded.counts.update(settlement.counts)
         self._commit(batch, decoded.counts, now_ns)
         return decoded.counts
@@ -104,12 +105,12 @@ class Poster:
         Whether some charges were left out, because others stored claims about them.
         """
         events = [event_of(charge, rated(charge)) for charge in settlement.charges]
-        with self._tables.touching(events, settlement.withdrawn):
-            self._tables.reverse(settlement.withdrawn, now_ns)
-            self._tables.insert_claims(settlement.rulings, now_ns, self._recollection.poster)
+        with self.tables.touching(events, settlement.withdrawn):
+            self.tables.reverse(settlement.withdrawn, now_ns)
+            self.tables.insert_claims(settlement.rulings, now_ns, self._recollection.poster)
             contested = self._recollection.heed()
             kept = [charge for charge in settlement.charges if charge.charge_id not in contested]
-            self._tables.insert_events(self._afresh(kept, settlement.regrouped))
+            self.tables.insert_events(self._afresh(kept, settlement.regrouped))
         return bool(contested)
 
     def _afresh(self, charges: Sequence[Charge], regrouped: set[bytes]) -> list[LedgerEvent]:
@@ -120,7 +121,7 @@ class Poster:
                 charge.charge_id: event_of(charge, rated(charge), times_reversed=times[charge.charge_id])
                 for charge in charges
             }
-            taken = self._tables.reversed_among(made[each].event_id for each in regrouped & made.keys())
+            taken = self.tables.reversed_among(made[each].event_id for each in regrouped & made.keys())
             if not taken:
                 return list(made.values())
             times.update(charge_id for charge_id, event in made.items() if event.event_id in taken)
@@ -132,7 +133,7 @@ class Poster:
             stretches[shard.path] = (shard, first, record.seq)
         terms = {name: number for name, number in counts.items() if number}
         rows = [PostingRow(now_ns, shard.id, first, last, {}) for shard, first, last in stretches.values()]
-        self._tables.insert_postings([rows[0]._replace(counts=terms), *rows[1:]])
+        self.tables.insert_postings([rows[0]._replace(counts=terms), *rows[1:]])
         for shard, _, last in stretches.values():
             shard.mark_posted(last)
 
@@ -144,7 +145,7 @@ class Poster:
         for shard_id in found.keys() - self._shards.keys():
             shard = found[shard_id]
             # A crash can leave the checkpoint behind the store's own commit mark.
-            if (committed := self._tables.posted_through(shard_id)) > shard.posted:
+            if (committed := self.tables.posted_through(shard_id)) > shard.posted:
                 shard.mark_posted(committed)
             self._shards[shard_id] = shard
 

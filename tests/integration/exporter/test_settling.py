@@ -68,7 +68,7 @@ def test_a_correction_that_fails_at_any_step_is_finished_by_posting_again(
 ) -> None:
     """Nothing is charged twice and nothing is lost, whichever step was the last that reached the store."""
     desk.post(CALLBACK)
-    tables = desk.poster._tables
+    tables = desk.poster.tables
 
     def crash(*_: object) -> None:
         msg = "the power failed"
@@ -136,7 +136,7 @@ def test_two_posters_at_the_same_moment_see_each_other(
 ) -> None:
     """The other's claim is stored after ours was settled and before our event: it is settled with ours."""
     one, other = desks
-    tables = one.poster._tables
+    tables = one.poster.tables
     insert_claims = tables.insert_claims
     response = chat(gen_ai__response__id="r1")
 
