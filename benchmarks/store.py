@@ -253,7 +253,7 @@ def claim_of(event: LedgerEvent) -> ClaimRow:
     settled = (event.charge_id, "response_id", "*", event.trace_id, event.response_id, event.input_tokens or 0)
     teller = (event.service_name, claim.signal, claim.call.emitter)
     return ClaimRow(
-        event.tenant, claim_id, *settled, *teller, claim.start_ns, event.ingest_time, event.ingest_time, payload
+        event.tenant, claim_id, *settled, *teller, claim.start_ns, event.ingest_time, event.ingest_time, "", payload
     )
 
 

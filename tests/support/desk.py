@@ -14,11 +14,12 @@ SUMS = "SELECT sum(requests), sum(input_tokens), sum(output_tokens), toString(su
 class Desk:
     """A journal and the store it is posted to."""
 
-    def __init__(self, store: Store, root: Path) -> None:
+    def __init__(self, store: Store, root: Path, *, shared: bool = False) -> None:
         self.store = store
+        self.shared = shared
         self.root = root
         self.writer = JournalWriter(root, segment_bytes=1024 * 1024)
-        self.poster = Poster(store, root)
+        self.poster = Poster(store, root, shared=shared)
 
     def receive(self, body: bytes, *, scope: str = "*", tenant: str = "unattributed") -> None:
         """Journal a request as a receiver does."""
@@ -42,7 +43,7 @@ class Desk:
         """Another process takes over: a new writer, a poster that remembers nothing."""
         self.writer.close()
         self.writer = JournalWriter(self.root, segment_bytes=1024 * 1024)
-        self.poster = Poster(self.store, self.root)
+        self.poster = Poster(self.store, self.root, shared=self.shared)
 
     def sums(self) -> tuple[object, ...]:
         """Requests, input tokens, output tokens and cost over the whole ledger."""

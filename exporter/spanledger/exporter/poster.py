@@ -7,19 +7,19 @@ nothing that the store does not hold: after a failure it forgets everything and 
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from spanledger.exporter.journal import Record, Shard, shards
 from spanledger.exporter.posting.batch import decode_batch, rated
 from spanledger.exporter.posting.book import event_of
+from spanledger.exporter.posting.recollection import Recollection
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
-from spanledger.exporter.posting.seen import Seen, charge_seen_key, trace_seen_key
 from spanledger.exporter.posting.tables import LedgerTables
 from spanledger.exporter.prices import PriceShelf
-from spanledger.exporter.rate import PriceBook, texts
-from spanledger.exporter.settle import NO_CHARGE, Charge, Ruling, Settlement, Settler, Standing, Unknown
+from spanledger.exporter.rate import PriceBook, Rated, texts
+from spanledger.exporter.settle import Charge, Settlement
 from spanledger.exporter.sift import Handoff
 from spanledger.exporter.store import RefusedRowsError, Store
 from spanledger.exporter.store.blocks import PostingRow
@@ -29,7 +29,6 @@ from spanledger.schemas.event import LedgerEvent
 # An insert costs some 5 ms whatever it holds, so postings are large. A usage span is some 500 bytes of payload and
 # takes 6 kB on its way through: 10 000 of them, 60 MB.
 BYTES_PER_POSTING: Final = 5 * 1024 * 1024
-PENDING_MAX: Final = 50_000
 
 Batch = list[tuple[Shard, Record]]
 """Consecutive records of the shards, posted together."""
@@ -39,16 +38,25 @@ class Poster:
     """Posts the journals under a folder into a store; any thread may ask, one posts at a time."""
 
     def __init__(
-        self, store: Store, journal_root: Path, handoff: Handoff | None = None, prices: PriceShelf | None = None
+        self,
+        store: Store,
+        journal_root: Path,
+        handoff: Handoff | None = None,
+        prices: PriceShelf | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
-        """Post what waits under `journal_root` into an open, migrated store, at list prices unless told."""
+        """Post what waits under `journal_root` into an open, migrated store, at list prices unless told.
+
+        `shared`: others post into the store as well, as a ClickHouse server always allows.
+        """
         self._handoff = handoff or Handoff()
         self._prices = prices or PriceShelf()
         self._kept: set[str] = set()
-        self._tables = LedgerTables(store)
+        self.tables = LedgerTables(store)
+        """The statements it posts by."""
         self._root = journal_root
-        self._settler = Settler()
-        self._seen: Seen | None = None
+        self._recollection = Recollection(self.tables, shared=shared or not store.embedded)
         self._shards: dict[str, Shard] = {}
         self._turn = threading.Lock()
 
@@ -70,12 +78,12 @@ class Poster:
     def refresh_rollup(self) -> None:
         """Recompute the daily sums of the days that changed."""
         with self._turn:
-            self._tables.refresh_rollup()
+            self.tables.refresh_rollup()
 
     def stretches(self, asked: Asked) -> list[Stretch]:
         """Divide the booked charges that are to be rated again."""
         with self._turn:
-            return self._tables.stretches(asked)
+            return self.tables.stretches(asked)
 
     def reprice(self, asked: Asked, stretch: Stretch, *, dry_run: bool) -> Repriced:
         """Rate a stretch by the price files as they are now; unless it is a dry run, post what differs.
@@ -88,20 +96,20 @@ class Poster:
                 raise ConfigurationError(self._prices.problem)
             if not dry_run:
                 self._keep(book, time.time_ns())
-            repricing = self._tables.repricing(lambda charge: event_of(charge, rated(charge, book)))
+            repricing = self.tables.repricing(lambda charge: event_of(charge, rated(charge, book)))
             return repricing.reprice(asked, stretch, dry_run=dry_run)
 
     @property
     def has_pending(self) -> bool:
         """Whether a roll-up waits for its window to end, and so for the clock to be journaled."""
-        return self._settler.has_pending
+        return self._recollection.has_pending
 
     def _post_or_bisect(self, batch: Batch) -> Counter[str]:
         """Post a batch; if the store refuses its data, halve it until the record at fault stands alone."""
         try:
             return self._post(batch)
         except RefusedRowsError as error:
-            self._forget()
+            self._recollection.forget()
             if len(batch) == 1:
                 return self._post(batch, poison=f"the store refused it: {error}")
             half = len(batch) // 2
@@ -110,38 +118,59 @@ class Poster:
             return counts
         except BaseException:
             # Settlement is ahead of the store now, whatever it was.
-            self._forget()
+            self._recollection.forget()
             raise
 
     def _post(self, batch: Batch, *, poison: str = "") -> Counter[str]:
         decoded = decode_batch(batch, self._handoff, poison)
         now_ns = max(record.received_ns for _, record in batch)
-        self._recall(decoded.arrivals)
-        settlement = self._settler.settle(decoded.arrivals, now_ns, close=decoded.close)
-        events = self._priced(settlement.charges, now_ns) if settlement.charges else []
-        self._write(settlement, events, now_ns)
-        self._tables.insert_quarantine(decoded.quarantine_rows)
+        settlement = self._recollection.settle(decoded.arrivals, now_ns, close=decoded.close)
+        while self._write(settlement, now_ns):
+            # Others stored claims about the same calls meanwhile: they are settled together before an event is written.
+            settlement, before = self._recollection.settle([], now_ns), settlement
+            settlement.counts.update(before.counts)
+        self.tables.insert_quarantine(decoded.quarantine_rows)
         decoded.counts.update(settlement.counts)
         self._commit(batch, decoded.counts, now_ns)
         return decoded.counts
 
-    def _priced(self, charges: Iterable[Charge], now_ns: int) -> list[LedgerEvent]:
-        """The events of some charges, by the book in force; its text is kept before any event names it."""
+    def _rated(self, charges: Iterable[Charge], now_ns: int) -> list[tuple[Charge, Rated]]:
+        """Charges by the book in force; its text is kept before any event names it."""
         book = self._prices.current()
         self._keep(book, now_ns)
-        return [event_of(charge, rated(charge, book)) for charge in charges]
+        return [(charge, rated(charge, book)) for charge in charges]
 
     def _keep(self, book: PriceBook, now_ns: int) -> None:
         if book.digest not in self._kept:
-            self._tables.keep_books(texts(book), now_ns)
+            self.tables.keep_books(texts(book), now_ns)
             self._kept.add(book.digest)
 
-    def _write(self, settlement: Settlement, events: list[LedgerEvent], now_ns: int) -> None:
-        """Each step is durable before the next; posting the same records again repairs a crash between two."""
-        with self._tables.touching(events, settlement.withdrawn):
-            self._tables.reverse(settlement.withdrawn, now_ns)
-            self._tables.insert_claims(settlement.rulings, now_ns)
-            self._tables.insert_events(events)
+    def _write(self, settlement: Settlement, now_ns: int) -> bool:
+        """Each step is durable before the next; posting the same records again repairs a crash between two.
+
+        Whether some charges were left out, because others stored claims about them.
+        """
+        priced = self._rated(settlement.charges, now_ns) if settlement.charges else []
+        events = [event_of(charge, cost) for charge, cost in priced]
+        with self.tables.touching(events, settlement.withdrawn):
+            self.tables.reverse(settlement.withdrawn, now_ns)
+            self.tables.insert_claims(settlement.rulings, now_ns, self._recollection.poster)
+            contested = self._recollection.heed()
+            if settlement.regrouped or contested:
+                kept = [each for each in priced if each[0].charge_id not in contested]
+                events = self._afresh(kept, settlement.regrouped)
+            self.tables.insert_events(events)
+        return bool(contested)
+
+    def _afresh(self, priced: Sequence[tuple[Charge, Rated]], regrouped: set[bytes]) -> list[LedgerEvent]:
+        """The events of charges; one that says what a reversed event said is another event."""
+        times: Counter[bytes] = Counter()
+        while True:
+            events = [event_of(charge, cost, times_reversed=times[charge.charge_id]) for charge, cost in priced]
+            taken = self.tables.reversed_among(event.event_id for event in events if event.charge_id in regrouped)
+            if not taken:
+                return events
+            times.update(event.charge_id for event in events if event.event_id in taken)
 
     def _commit(self, batch: Batch, counts: Counter[str], now_ns: int) -> None:
         stretches: dict[Path, tuple[Shard, int, int]] = {}
@@ -150,49 +179,9 @@ class Poster:
             stretches[shard.path] = (shard, first, record.seq)
         terms = {name: number for name, number in counts.items() if number}
         rows = [PostingRow(now_ns, shard.id, first, last, {}) for shard, first, last in stretches.values()]
-        self._tables.insert_postings([rows[0]._replace(counts=terms), *rows[1:]])
+        self.tables.insert_postings([rows[0]._replace(counts=terms), *rows[1:]])
         for shard, _, last in stretches.values():
             shard.mark_posted(last)
-
-    def _recall(self, arrivals: list[Standing]) -> None:
-        """Bring back every stored claim that the arriving ones could meet, and whatever those could meet."""
-        found: dict[bytes, Ruling] = {}
-        if self._seen is None:
-            self._seen = self._tables.seen()
-            self._settler.know(self._tables.tellers())
-            found = {each[0].claim_id: each for each in self._tables.pending(PENDING_MAX)}
-        seen = self._seen
-        unknown = self._settler.unknown([*arrivals, *(standing for standing, _, _ in found.values())])
-        asked = Unknown(set(), {}, set())
-        new_traces = unknown.traces
-        while True:
-            traces = {key for key in unknown.traces - asked.traces if trace_seen_key(key[1]) in seen}
-            responses = {
-                charge_id: response_id
-                for charge_id, response_id in unknown.responses.items()
-                if charge_id not in asked.responses and charge_seen_key(charge_id) in seen
-            }
-            likenesses = {key for key in unknown.likenesses - asked.likenesses if key in seen}
-            asked = Unknown(
-                asked.traces | unknown.traces,
-                asked.responses | unknown.responses,
-                asked.likenesses | unknown.likenesses,
-            )
-            if not traces and not responses and not likenesses:
-                break
-            recalled = self._tables.recall({trace for _, trace in traces}, responses.values(), likenesses)
-            found |= {each[0].claim_id: each for each in recalled}
-            unknown = self._settler.unknown([standing for standing, _, _ in recalled])
-        opened = self._tables.open_charges({charge_id for _, charge_id, _ in found.values()} - {NO_CHARGE})
-        self._settler.learn(found.values(), opened, asked.likenesses)
-        seen.add(trace_seen_key(trace_id) for _, trace_id in new_traces)
-        seen.add(charge_seen_key(standing.response_charge) for standing in arrivals if standing.response_charge)
-        seen.add(standing.likeness for standing in arrivals if standing.likeness)
-
-    def _forget(self) -> None:
-        """After a failure: what the store really holds is asked again."""
-        self._settler.forget()
-        self._seen = None
 
     def _find_shards(self) -> None:
         """Look for new shards. One is kept between postings: it knows where it was read to."""
@@ -202,7 +191,7 @@ class Poster:
         for shard_id in found.keys() - self._shards.keys():
             shard = found[shard_id]
             # A crash can leave the checkpoint behind the store's own commit mark.
-            if (committed := self._tables.posted_through(shard_id)) > shard.posted:
+            if (committed := self.tables.posted_through(shard_id)) > shard.posted:
                 shard.mark_posted(committed)
             self._shards[shard_id] = shard
 

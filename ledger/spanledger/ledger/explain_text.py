@@ -19,8 +19,8 @@ _RULES: Final = {
     "conflict": "The same span came again with different content; this one is not the fullest: kept as evidence.",
     "continuation": "It is the beginning or the end of one stream that its sender tells of in two spans.",
     "nested": "It lies around or inside the others and names no other response, so it is the same call.",
-    "resemblance": "Nothing links it to the others; it ran at the same time, in the same service, with the same "
-    "counts, so it is probably the same call.",
+    "resemblance": "Not all of its tellers are linked; they told of the same time, service and counts, so it is "
+    "probably the same call.",
     "rolled_up": "It repeats what the calls below it state: kept as evidence, not charged.",
     "pending": "It repeats what calls below it may state, and waits until they had time to arrive.",
     "aggregate": "It adds up calls of which nothing else is known, so its sum is charged.",
@@ -48,6 +48,12 @@ _SOURCES: Final = {
 }
 
 _FLAGS: Final = {
+    "estimated": "the counts are the sender's own estimate",
+    "cache_write_not_stated": "the sender leaves cache writes out, so the price may be short",
+    "reasoning_not_stated": "the sender leaves reasoning out; the output contains it",
+    "inclusion_unknown": "nothing says whether the input contains the cache counts",
+    "server_side": "the model's server tells of it, beside whoever called",
+    "continuation": "a stream that its sender tells of in two spans",
     "may_be_estimated": "the sender guesses when the provider's stream names no usage, and does not say when",
     "cache_not_stated": "the sender leaves cache counts out, so the input may be short",
     "output_overstated": "the sender adds a stream's placeholder to the output",
@@ -133,7 +139,9 @@ def _claim(seen: ClaimSeen, event: Mapping[str, Value]) -> Iterator[str]:
         f"{teller}{role}, {where} {claim.get('span_id') or '-'}, read as {claim.get('dialect')}: {said}."
         f" {_RULES.get(seen.rule, seen.rule)}{more}"
     )
-    yield from wrap(text, WIDTH, initial_indent="    - ", subsequent_indent="      ", break_long_words=False)
+    yield from wrap(
+        text, WIDTH, initial_indent="    - ", subsequent_indent="      ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _usage(usage: Mapping[str, int]) -> str:
@@ -142,14 +150,21 @@ def _usage(usage: Mapping[str, int]) -> str:
         return "states no usage"
     parts: dict[str, list[str]] = {}
     for unit, number in usage.items():
-        if (whole := u.WHOLE_OF.get(unit)) in usage:
-            parts.setdefault(str(whole), []).append(f"{number:,} {unit.removesuffix('_tokens').replace('_', ' ')}")
-    wholes = [unit for unit in usage if u.WHOLE_OF.get(unit) not in usage]
+        if (whole := _outermost(unit, usage)) != unit:
+            parts.setdefault(whole, []).append(f"{number:,} {unit.removesuffix('_tokens').replace('_', ' ')}")
+    wholes = [unit for unit in usage if _outermost(unit, usage) == unit]
     return "states " + " and ".join(
         f"{usage[unit]:,} {_WORDS.get(unit, unit.replace('_', ' '))}"
         + (f" (of which {', '.join(parts[unit])})" if unit in parts else "")
         for unit in wholes
     )
+
+
+def _outermost(unit: str, usage: Mapping[str, int]) -> str:
+    """The stated whole that contains a unit; itself if none does."""
+    while (whole := u.WHOLE_OF.get(unit)) and whole in usage:
+        unit = whole
+    return unit
 
 
 def _arithmetic(explained: Explained) -> Iterator[str]:

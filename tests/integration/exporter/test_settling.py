@@ -1,15 +1,17 @@
 """Settlement over a real store: what one poster forgot, and what a crash cut off, is found again by its keys."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
 from support.desk import Desk
 from support.otlp import NOON_NS, chat, request, span
 
+from spanledger.exporter.settle import Ruling
 from spanledger.exporter.store import Store
 
 # gpt-4o-mini: 0.15 and 0.60 dollars per million tokens.
+SECOND_NS = 10**9
 ONE_CALL = (1, 100, 20, "0.000027")
 TWO_CALLS = (2, 200, 40, "0.000054")
 KINDS = "SELECT kind, count() FROM ledger_events FINAL GROUP BY kind ORDER BY kind"
@@ -66,7 +68,7 @@ def test_a_correction_that_fails_at_any_step_is_finished_by_posting_again(
 ) -> None:
     """Nothing is charged twice and nothing is lost, whichever step was the last that reached the store."""
     desk.post(CALLBACK)
-    tables = desk.poster._tables
+    tables = desk.poster.tables
 
     def crash(*_: object) -> None:
         msg = "the power failed"
@@ -81,11 +83,69 @@ def test_a_correction_that_fails_at_any_step_is_finished_by_posting_again(
     assert desk.store.query("SELECT count() FROM charges") == [(1,)]
 
 
-def test_two_posters_that_know_nothing_of_each_other_converge(desk: Desk, tmp_path: Path, store: Store) -> None:
-    """Each posts one teller's claim; whoever looks next sees both."""
-    other = Desk(store, tmp_path / "other")
-    other.poster.post_waiting()
-    desk.post(CALLBACK)
-    other.post(CLIENT)
+def test_a_charge_that_holds_again_after_it_was_reversed_is_another_event(desk: Desk) -> None:
+    """Y joins X; then X2 turns out to be Y's, and X stands alone as it did at first: two calls."""
+    first = request(span(chat(), end_ns=NOON_NS + 10 * SECOND_NS), scope="framework")
+    begin, end = NOON_NS + 3 * SECOND_NS, NOON_NS + 13 * SECOND_NS
+    told = chat(gen_ai__response__id="r1")
+    desk.post(first)
+    desk.post(request(span(told, span_id=2, trace_id=2, start_ns=begin, end_ns=end), scope="client"))
     assert desk.sums() == ONE_CALL
-    other.writer.close()
+    desk.post(request(span(chat(), span_id=3, trace_id=3, start_ns=begin, end_ns=end), scope="framework"))
+    assert desk.sums() == TWO_CALLS
+    assert desk.store.query("SELECT count() FROM charges") == [(2,)]
+    desk.restart()
+    assert desk.post(first)["duplicates"] == 1
+    assert desk.sums() == TWO_CALLS
+
+
+@pytest.fixture
+def desks(store: Store, tmp_path: Path) -> Generator[tuple[Desk, Desk]]:
+    """Two receivers with one store, both of which have posted something and remember it."""
+    made = Desk(store, tmp_path / "one", shared=True), Desk(store, tmp_path / "two", shared=True)
+    for number, desk in enumerate(made):
+        desk.post(
+            request(span(chat(gen_ai__usage__input_tokens=0, gen_ai__usage__output_tokens=0), trace_id=90 + number))
+        )
+    yield made
+    for desk in made:
+        desk.writer.close()
+
+
+def test_two_posters_charge_a_response_once(desks: tuple[Desk, Desk]) -> None:
+    """Each has the claim of one of its tellers, in turn; and the first hears of it again."""
+    one, other = desks
+    response = chat(gen_ai__response__id="r1")
+    one.post(request(span(response, trace_id=1)))
+    other.post(request(span(response, trace_id=2)))
+    one.post(request(span(response, trace_id=3)))
+    assert one.sums()[1:3] == ONE_CALL[1:3]
+    assert one.store.query("SELECT count() FROM charges WHERE response_id = 'r1'") == [(1,)]
+
+
+def test_two_posters_match_what_resembles(desks: tuple[Desk, Desk]) -> None:
+    """The framework's callback went to one receiver, the client's span to the other."""
+    one, other = desks
+    one.post(CALLBACK)
+    other.post(CLIENT)
+    assert one.sums()[1:3] == ONE_CALL[1:3]
+
+
+def test_two_posters_at_the_same_moment_see_each_other(
+    desks: tuple[Desk, Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other's claim is stored after ours was settled and before our event: it is settled with ours."""
+    one, other = desks
+    tables = one.poster.tables
+    insert_claims = tables.insert_claims
+    response = chat(gen_ai__response__id="r1")
+
+    def meanwhile(rulings: Sequence[Ruling], settled_ns: int, poster: str) -> None:
+        monkeypatch.setattr(tables, "insert_claims", insert_claims)
+        insert_claims(rulings, settled_ns, poster)
+        other.post(request(span(response, trace_id=2)))
+
+    monkeypatch.setattr(tables, "insert_claims", meanwhile)
+    one.post(request(span(response, trace_id=1)))
+    assert one.sums()[1:3] == ONE_CALL[1:3]
+    assert one.store.query("SELECT count() FROM charges WHERE response_id = 'r1'") == [(1,)]

@@ -198,3 +198,12 @@ def test_a_server_that_is_away_ends_with_3(tmp_path: Path) -> None:
     assert ended.returncode == 3
     assert "cannot reach ClickHouse at 127.0.0.1:9" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_what_a_shell_pipes_in_is_not_taken_for_rows(tmp_path: Path) -> None:
+    """`while read name; do spanledger import …; done`: the engine must leave standard input alone."""
+    body = tmp_path / "calls.pb"
+    body.write_bytes(request(span(chat())))
+    command = [sys.executable, "-m", "spanledger.ledger.cli", "import", "--store", str(tmp_path / "s"), str(body)]
+    done = subprocess.run(command, input="acme\nglobex\n", capture_output=True, text=True, check=False)
+    assert (done.returncode, "1 charged" in done.stdout + done.stderr) == (0, True), done

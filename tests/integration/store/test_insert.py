@@ -134,6 +134,7 @@ def test_claims_come_back(any_store: Store) -> None:
         5,
         6,
         7,
+        "",
         payload,
     )
     settled = claim._replace(charge_id=b"\xaa" * 16, rule="response_id", settled_at=8)

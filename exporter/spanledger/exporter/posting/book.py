@@ -19,11 +19,14 @@ LATE_NS: Final = 35 * _DAY_NS
 AHEAD_NS: Final = 300 * 10**9
 
 
-def event_of(charge: Charge, rated: Rated) -> LedgerEvent:
-    """The row of a charge. Its id: the earliest claim's start (8 bytes, big-endian ns), then 8 bytes of a digest."""
+def event_of(charge: Charge, rated: Rated, *, times_reversed: int = 0) -> LedgerEvent:
+    """The row of a charge. Its id: the earliest claim's start (8 bytes, big-endian ns), then 8 bytes of a digest.
+
+    A charge that was reversed and holds again is another event: `times_reversed` says how often it was.
+    """
     who, call, usage = (claim := charge.claim).attribution, claim.call, claim.usage
     return LedgerEvent(
-        _event_id(charge, rated),
+        _event_id(charge, rated, times_reversed),
         charge.charge_id,
         charge.kind,
         NO_EVENT,
@@ -91,9 +94,10 @@ def event_of(charge: Charge, rated: Rated) -> LedgerEvent:
     )
 
 
-def _event_id(charge: Charge, rated: Rated) -> bytes:
+def _event_id(charge: Charge, rated: Rated, times_reversed: int) -> bytes:
     identity = b"".join((charge.charge_id, charge.kind.encode(), *charge.claim_ids, repr(rated.amounts).encode()))
-    return charge.start_ns.to_bytes(8, "big") + blake2b(identity, digest_size=8).digest()
+    salt = times_reversed.to_bytes(8, "big") if times_reversed else b""
+    return charge.start_ns.to_bytes(8, "big") + blake2b(identity, digest_size=8, salt=salt).digest()
 
 
 def duration_ms(claim: Claim) -> int:

@@ -62,6 +62,17 @@ WHERE charge_id IN {_CHARGES} AND kind IN ('charge', 'attempt')
 AND event_id NOT IN (SELECT reverses FROM ledger_events WHERE kind = 'reversal' AND charge_id IN {_CHARGES})
 """  # noqa: S608 (our own text)
 
+_REVERSED: Final = f"SELECT DISTINCT reverses FROM ledger_events WHERE kind = 'reversal' AND reverses IN {_CHARGES}"  # noqa: S608
+
+Foreign = tuple[bytes, bytes, str, str, str, str, int, str, str, str, int]
+"""claim id, charge id, rule, scope, trace, response id, likeness, service, signal, emitter, when it was stored"""
+_FOREIGN: Final = """
+SELECT claim_id, charge_id, rule, scope, trace_id, response_id, likeness, service_name, signal, emitter,
+    toUnixTimestamp64Nano(stored_at)
+FROM ledger_claims
+WHERE stored_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND poster != {poster:String}
+"""
+
 _BOOKED: Final = f"""
 SELECT DISTINCT toUnixTimestamp64Nano(booked_time) FROM ledger_events WHERE charge_id IN {_CHARGES}
 """  # noqa: S608 (our own text)
@@ -143,6 +154,22 @@ class LedgerTables:
             opened |= {cast("bytes", row[0]): cast("Posted", tuple(row[1:])) for row in rows}
         return opened
 
+    def reversed_among(self, events: Iterable[bytes]) -> set[bytes]:
+        """Those of some event ids that were taken back."""
+        taken: set[bytes] = set()
+        for some in _chunks(sorted(events)):
+            rows = self._store.query(_REVERSED, {"charges": [event.hex() for event in some]})
+            taken |= {cast("bytes", row[0]) for row in rows}
+        return taken
+
+    def claims_of_others(self, poster: str, since_ns: int) -> list[Foreign]:
+        """The claims that other posters put into the store at or after an instant of the store's clock."""
+        return cast("list[Foreign]", self._store.query(_FOREIGN, {"poster": poster, "since": since_ns}))
+
+    def now_ns(self) -> int:
+        """The store's clock, ns since 1970 UTC."""
+        return cast("int", self._store.query("SELECT toUnixTimestamp64Nano(now64(9))")[0][0])
+
     def posted_through(self, shard: str) -> int:
         """The last sequence number of a shard whose posting is complete; 0 if there is none."""
         rows = self._store.query(
@@ -158,7 +185,7 @@ class LedgerTables:
             times_ns |= {cast("int", row[0]) for row in rows}
         return self._rollup.touching(self._rollup.days_of(times_ns))
 
-    def insert_claims(self, rulings: Sequence[tuple[Standing, bytes, Rule]], settled_ns: int) -> None:
+    def insert_claims(self, rulings: Sequence[Ruling], settled_ns: int, poster: str = "") -> None:
         """Keep claims with where they stand; a claim settled anew replaces its row."""
         if not rulings:
             return
@@ -177,6 +204,7 @@ class LedgerTables:
                 standing.claim.start_ns,
                 standing.received_ns,
                 settled_ns,
+                poster,
                 payload_of(standing.claim),
             )
             for standing, charge_id, rule in rulings

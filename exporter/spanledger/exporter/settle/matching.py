@@ -41,6 +41,10 @@ class Timeline:
             self._by_teller.pop(standing.teller, None)
         return bool(self._by_teller)
 
+    def claims(self) -> Iterator[Standing]:
+        """All of them."""
+        return (entry[2] for entries in self._by_teller.values() for entry in entries)
+
     def near(self, standing: Standing, *, own: bool = False) -> Iterator[Standing]:
         """The claims nearest to one by start, of each other teller, or of its own."""
         start_ns, teller = standing.claim.start_ns, standing.teller

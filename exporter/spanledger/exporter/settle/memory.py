@@ -107,6 +107,17 @@ class Memory:
                 unknown.likenesses.update(key for key in likenesses_near(standing.likeness) if key not in self._whole)
         return unknown
 
+    def having(self, keys: Unknown) -> list[Trace]:
+        """The traces that have any of some keys."""
+        found = dict.fromkeys(self.traces[key] for key in keys.traces if key in self.traces)
+        found |= dict.fromkeys(self._responses[key] for key in keys.responses if key in self._responses)
+        for likeness in keys.likenesses:
+            for near in likenesses_near(likeness):
+                self._whole.discard(near)
+                for standing in self._likes[near].claims() if near in self._likes else ():
+                    found[self.traces[standing.trace_key]] = None
+        return list(found)
+
     def is_whole(self, likenesses: Iterable[int]) -> None:
         """Memory now has every claim with these likenesses."""
         self._whole.update(likenesses)

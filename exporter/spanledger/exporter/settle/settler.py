@@ -41,6 +41,8 @@ class Settlement:
     withdrawn: list[bytes] = field(default_factory=list[bytes])
     """Charges that were posted and no longer hold: each is reversed."""
     charges: list[Charge] = field(default_factory=list[Charge])
+    regrouped: set[bytes] = field(default_factory=set[bytes])
+    """Of `charges` those that may have been posted, and reversed, before."""
     counts: Counter[str] = field(default_factory=Counter[str])
     """Claims by their heading in the accounting invariant, less those that left it."""
 
@@ -74,13 +76,26 @@ class Settler:
         """The traces, responses and likenesses of some claims that are not in memory."""
         return self._memory.unknown(standings)
 
-    def learn(
-        self, stored: Iterable[Ruling], opened: Mapping[bytes, Posted], whole_likenesses: Iterable[int] = ()
-    ) -> None:
-        """Take claims back into memory, with the open events of their charges.
+    def drop(self, keys: Unknown) -> set[bytes]:
+        """Forget whatever has some keys, so that it is recalled; the charges it was in."""
+        charges: set[bytes] = set()
+        for closure in list(self._memory.closures(self._memory.having(keys))):
+            for trace in closure:
+                self._learned -= trace.claims.keys()
+                for claim_id, place in trace.places.items():
+                    charges.add(place.charge_id)
+                    self._posted.pop(place.charge_id, None)
+                    self._pending.pop(claim_id, None)
+            self._memory.forget(closure)
+        self._unsure = [trace for trace in self._unsure if trace.key in self._memory.traces]
+        return charges - {NO_CHARGE}
 
-        `whole_likenesses`: those of which every claim is now in memory.
-        """
+    def is_whole(self, likenesses: Iterable[int]) -> None:
+        """Every claim with these likenesses is now in memory."""
+        self._memory.is_whole(likenesses)
+
+    def learn(self, stored: Iterable[Ruling], opened: Mapping[bytes, Posted]) -> None:
+        """Take claims back into memory, with the open events of their charges."""
         by_charge: dict[bytes, list[tuple[Trace, Standing, Rule]]] = {}
         for standing, charge_id, rule in stored:
             trace = self._memory.trace(standing.trace_key)
@@ -98,7 +113,6 @@ class Settler:
                 self._pending[standing.claim_id] = standing
         for charge_id, members in by_charge.items():
             self._believe(charge_id, members, opened.get(charge_id))
-        self._memory.is_whole(whole_likenesses)
 
     def settle(self, arrivals: Iterable[Standing], now_ns: int, *, close: bool = False) -> Settlement:
         """Settle claims that arrive; `now_ns` is journal time, `close` ends every window now."""
@@ -210,6 +224,7 @@ class Settler:
                 del self._posted[charge_id]
             if charge:
                 settlement.charges.append(charge)
+                settlement.regrouped.add(charge_id)
                 self._posted[charge_id] = charge
 
     def _move(self, standing: Standing, place: Place, trace: Trace, settlement: Settlement) -> None:

@@ -59,6 +59,7 @@ class ClaimRow(NamedTuple):
     claim_time: int
     received_at: int
     settled_at: int
+    poster: str
     payload: bytes
     """The claim as JSON, as `spanledger.schemas.claim.seal` gives it."""
 
@@ -219,6 +220,7 @@ _CLAIMS: Final = _Table(
         "claim_time": _TIME,
         "received_at": _TIME,
         "settled_at": _TIME,
+        "poster": _WORD,
         "payload": "String",
     },
     payload=native.byte_strings,

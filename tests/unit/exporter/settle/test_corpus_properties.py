@@ -12,7 +12,7 @@ from support.settling import SECOND_NS, Ledger, net, settle, standing
 
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode import decode
-from spanledger.exporter.settle import Settler
+from spanledger.exporter.settle import Settlement, Settler
 from spanledger.exporter.sift import sift
 from spanledger.schemas.claim import Claim, Signal
 
@@ -57,7 +57,7 @@ def test_order_requests_duplicates_and_restarts_change_nothing(scenario: str, da
     """Between two requests the settler may start anew, or be another one: only the store remembers."""
     arrivals = list(data.draw(st.permutations(claims(scenario))))
     arrivals += data.draw(st.lists(st.sampled_from(arrivals), max_size=3)) if arrivals else []
-    settler, ledger, posted = Settler(), Ledger(), []
+    settler, ledger, posted = Settler(), Ledger(), list[Settlement]()
     while arrivals:
         size = data.draw(st.integers(1, len(arrivals)))
         batch, arrivals = arrivals[:size], arrivals[size:]
