@@ -46,7 +46,7 @@ def claim_row(of: LedgerEvent) -> ClaimRow:
     )
     claim_id, payload = seal(claim)
     ids = (of.charge_id, "single", "*", of.trace_id, "", 0, "", "traces", "")
-    return ClaimRow(of.tenant, claim_id, *ids, claim.start_ns, claim.end_ns, claim.end_ns, payload)
+    return ClaimRow(of.tenant, claim_id, *ids, claim.start_ns, claim.end_ns, claim.end_ns, "", payload)
 
 
 def book(store: Store, *events: LedgerEvent) -> None:

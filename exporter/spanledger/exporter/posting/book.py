@@ -20,10 +20,7 @@ AHEAD_NS: Final = 300 * 10**9
 
 
 def event_of(charge: Charge, rated: Rated, *, times_reversed: int = 0) -> LedgerEvent:
-    """The row of a charge. Its id: the earliest claim's start (8 bytes, big-endian ns), then 8 bytes of a digest.
-
-    A charge that was reversed and holds again is another event: `times_reversed` says how often it was.
-    """
+    """The row of a charge. One that was reversed and holds again is another event: how often it was is in its id."""
     who, call, usage = (claim := charge.claim).attribution, claim.call, claim.usage
     return LedgerEvent(
         _event_id(charge, rated, times_reversed),
@@ -95,6 +92,7 @@ def event_of(charge: Charge, rated: Rated, *, times_reversed: int = 0) -> Ledger
 
 
 def _event_id(charge: Charge, rated: Rated, times_reversed: int) -> bytes:
+    """The earliest claim's start (8 bytes, big-endian ns), then 8 bytes of a digest."""
     identity = b"".join((charge.charge_id, charge.kind.encode(), *charge.claim_ids, repr(rated.amounts).encode()))
     salt = times_reversed.to_bytes(8, "big") if times_reversed else b""
     return charge.start_ns.to_bytes(8, "big") + blake2b(identity, digest_size=8, salt=salt).digest()
