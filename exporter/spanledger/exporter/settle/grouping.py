@@ -2,6 +2,7 @@
 
 The set must be closed: with a claim come all of its trace, all with its response id and all that resemble it.
 Roll-ups are evidence if a call lies below them; else they are left over, and the settler's window decides.
+Explicit work is what the application says it is: one with its like by identity alone, never by lying near a call.
 """
 
 from collections import defaultdict
@@ -17,6 +18,8 @@ from spanledger.exporter.settle.continuing import continued
 from spanledger.exporter.settle.nesting import contained, nested
 from spanledger.exporter.settle.resemblance import resembling
 from spanledger.exporter.settle.standing import Standing
+from spanledger.schemas import units as u
+from spanledger.schemas.claim import Claim
 
 # Reasons for being one call, the weakest last: a call is no surer than its weakest join.
 _STRENGTH: Final[dict[Rule, int]] = {
@@ -27,6 +30,10 @@ _STRENGTH: Final[dict[Rule, int]] = {
     "nested": 4,
     "resemblance": 5,
 }
+
+
+# What roll-ups sum up: explicit work of any other unit below one says nothing of its calls.
+_TOKENS: Final = frozenset({u.INPUT_TOKENS, u.OUTPUT_TOKENS})
 
 
 class Group(msgspec.Struct):
@@ -51,6 +58,8 @@ def group(standings: Iterable[Standing]) -> Grouping:
     ordered = sorted(standings, key=lambda standing: standing.claim_id)
     rollups = [standing for standing in ordered if standing.claim.call.role == "rollup"]
     calls = _by_identity([standing for standing in ordered if standing.claim.call.role != "rollup"])
+    works = [call for call in calls if _is_work(call)]
+    calls = [call for call in calls if not _is_work(call)] if works else calls
     repeating: list[Standing] = []
     if len(calls) > 1:
         calls = _joined(calls, continued([call.standings for call in calls]), "continuation")
@@ -59,12 +68,17 @@ def group(standings: Iterable[Standing]) -> Grouping:
         calls = _joined(calls, pairs, "nested", without=above)
         calls = _joined(calls, contained([call.standings for call in calls]), "nested")
         calls = _joined(calls, resembling([call.standings for call in calls]), "resemblance")
+    calls += works
     covered = _covered(rollups, calls)
     return Grouping(
         calls,
         [*repeating, *(standing for standing in rollups if standing.claim_id in covered)],
         [standing for standing in rollups if standing.claim_id not in covered],
     )
+
+
+def _is_work(call: Group) -> bool:
+    return call.standings[0].claim.call.role == "work"
 
 
 def rules_of(call: Group) -> list[tuple[Standing, Rule]]:
@@ -140,7 +154,7 @@ def _covered(rollups: Sequence[Standing], calls: Sequence[Group]) -> set[bytes]:
     for standing in chain(told, rollups):
         below.setdefault(standing.trace_key, Below()).expect(standing.claim)
     for standing in told:
-        if standing.claim.usage:
+        if _is_told(standing.claim):
             below[standing.trace_key].add(standing.claim)
     covered: set[bytes] = set()
     for outer in sorted(rollups, key=_length):
@@ -148,6 +162,11 @@ def _covered(rollups: Sequence[Standing], calls: Sequence[Group]) -> set[bytes]:
             covered.add(outer.claim_id)
         below[outer.trace_key].add(outer.claim)
     return covered
+
+
+def _is_told(claim: Claim) -> bool:
+    """Whether a claim states what a roll-up above it may repeat: work in units of its own is no call to a model."""
+    return bool(claim.usage) and (claim.call.role != "work" or not _TOKENS.isdisjoint(claim.usage))
 
 
 def _length(standing: Standing) -> tuple[int, bytes]:

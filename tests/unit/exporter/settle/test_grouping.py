@@ -170,3 +170,12 @@ def test_a_long_chain_of_wrappers_is_one_call_and_of_rollups_one_aggregate() -> 
     assert tokens(settle([claim(each, parent=each - 1) for each in range(1, 2_001)])) == 100
     rollups = [claim(each, parent=each - 1, role="rollup", seconds=(0, 9_000 - each)) for each in range(1, 2_001)]
     assert tokens(settle(rollups)) == 100
+
+
+def test_explicit_work_inside_a_call_is_work_of_its_own() -> None:
+    """A tool that reads pages while a model is asked: the pages are charged beside the tokens, agent or not."""
+    asked = claim(1, emitter="framework")
+    pages = claim(2, parent=1, role="work", usage={"pages": 3}, seconds=(1, 2))
+    assert net(settle([asked, pages])) == net(settle([asked])) + net(settle([pages]))
+    agent = claim(1, role="rollup")
+    assert net(settle([agent, pages])) == net(settle([agent])) + net(settle([pages]))
