@@ -1,4 +1,4 @@
-"""Who sends, and whom they may charge (DESIGN 8). It travels inside every journal record."""
+"""Who sends, and whom they may charge. It travels inside every journal record."""
 
 from dataclasses import dataclass
 from typing import Final

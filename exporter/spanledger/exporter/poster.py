@@ -61,7 +61,7 @@ class Poster:
         self._turn = threading.Lock()
 
     def post_waiting(self, progress: Callable[[int], None] | None = None) -> Counter[str]:
-        """Post everything that waits now; returns the counts of the accounting invariant (DESIGN 3).
+        """Post everything that waits now; returns the counts of the accounting invariant.
 
         `progress` is told the elements of each posting. Raises `StoreUnavailableError`; nothing is lost by it.
         """

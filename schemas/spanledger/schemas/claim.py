@@ -60,7 +60,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     """
 
     scope: str
-    """The credential's scope: keys never match across scopes (DESIGN 8)."""
+    """The credential's scope: keys never match across scopes."""
     signal: Signal
     trace_id: str
     """32 lowercase hex digits; empty on a log record without one."""

@@ -21,7 +21,7 @@ Teller = tuple[str, str]
 
 
 class Place(NamedTuple):
-    """Where a claim is: its charge, its rule, and its heading in the accounting invariant (DESIGN 3)."""
+    """Where a claim is: its charge, its rule, and its heading in the accounting invariant."""
 
     charge_id: bytes
     rule: Rule

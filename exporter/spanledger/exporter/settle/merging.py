@@ -1,4 +1,4 @@
-"""Several claims about one call → one claim that says the best of each (DESIGN 5, rule 6). Pure, in any order.
+"""Several claims about one call → one that says the best of each (docs/settlement.md, rule 6). Pure, in any order.
 
 Usage comes from the most precise claim, with the parts that only others split; identity from the outermost; the
 tenant from whichever names one; the rest from whoever states it, the innermost first.

@@ -1,4 +1,4 @@
-"""Calls inside calls: which of several claims of one trace tell of the same call (DESIGN 5, rule 3). Pure.
+"""Calls inside calls: which of several claims of one trace tell of the same call (docs/settlement.md, rule 3). Pure.
 
 A wrapper's span lies around its client's. Of an outer and the single inner call, at least one without a response id,
 both are one call; an outer without an id above several calls only repeats them; two different ids are two calls.

@@ -1,4 +1,4 @@
-"""Broken context: two instrumentations tell of one call and nothing links them (DESIGN 5, rule 4). Pure.
+"""Broken context: two instrumentations tell of one call and nothing links them (docs/settlement.md, rule 4). Pure.
 
 A framework's callback does not become the current context, so the client's span starts a trace of its own. Told by
 somebody else, from the same service, at overlapping times, with equal input, nearly equal output and at most one

@@ -51,7 +51,7 @@ class Imported:
 
 
 def credential_of(settings: Settings, tenant: str | None) -> Credential:
-    """Without `--tenant` the telemetry decides; with it only that tenant may be charged (DESIGN 8)."""
+    """Without `--tenant` the telemetry decides; with it only that tenant may be charged."""
     return Credential(tenant, tenant) if tenant else Credential(ANY_SCOPE, settings.tenant)
 
 

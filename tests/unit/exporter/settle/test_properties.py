@@ -1,4 +1,4 @@
-"""Settlement is a pure function of the claim set (DESIGN 5): how claims come changes how much is corrected, no sum."""
+"""Settlement is a pure function of the claim set: how claims come changes how much is corrected, and no sum."""
 
 from collections import Counter
 

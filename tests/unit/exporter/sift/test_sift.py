@@ -59,7 +59,7 @@ def test_a_span_with_broken_ids_is_rejected_alone(change: dict[str, bytes], reas
 
 
 def test_a_span_with_invalid_utf8_is_rejected_alone() -> None:
-    """The text is broken inside one span; the request can still be read (DESIGN 11)."""
+    """The text is broken inside one span; the request can still be read."""
     body = request(span(chat(gen_ai__operation__name="cha?"), span_id=7), span(chat(), span_id=8))
     key = b"gen_ai.request.model"
     at = body.index(key)
