@@ -190,8 +190,12 @@ class Memory:
         return [each for each in standings if (trace := traces.get(each.trace_key)) and each.claim_id in trace.claims]
 
     def _tidy(self) -> None:
-        """Let go of claims that are in no trace any more; seldom, for it looks at all of them."""
+        """Let go of claims that are in no trace any more; seldom, for it looks at all of them.
+
+        What is whole is asked again: a likeness without claims in memory would be remembered for ever.
+        """
         self._forgotten = 0
+        self._whole.clear()
         self._told_by_one = {
             service: kept for service, some in self._told_by_one.items() if (kept := self._remembered(some))
         }

@@ -90,7 +90,7 @@ def test_two_receivers_converge(world: list[Claim], data: st.DataObject) -> None
 
 @settings(max_examples=500, deadline=None)
 @given(world=worlds())
-def test_parent_links_are_a_help_and_no_need(world: list[Claim]) -> None:
-    """Usage is never invented: what is charged is at most what the calls state."""
+def test_no_usage_is_invented(world: list[Claim]) -> None:
+    """What is charged is at most what the claims state."""
     stated = sum(each.usage.get("input_tokens", 0) for each in world)
     assert 0 <= sum(number for (_, unit), number in net(settle(world)).items() if unit == "input_tokens") <= stated
