@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from spanledger.exporter.journal import Record, Shard, shards
-from spanledger.exporter.posting.batch import decode_batch, rated
-from spanledger.exporter.posting.book import event_of
+from spanledger.exporter.posting.batch import decode_batch
+from spanledger.exporter.posting.book import event_of, rated
 from spanledger.exporter.posting.seen import Seen, charge_seen_key, trace_seen_key
 from spanledger.exporter.posting.tables import LedgerTables
 from spanledger.exporter.settle import NO_CHARGE, Ruling, Settlement, Settler, Standing, Unknown

@@ -57,6 +57,8 @@ class Settings:
     """Inside an application: send to this receiver (OTLP/HTTP base URL) instead of a store."""
     api_key: str = ""
     body_bytes_max: int = BODY_BYTES_MAX
+    sandbox: bool = False
+    """Inside an application: print priced ledger events instead of recording usage."""
 
     @property
     def embedded(self) -> bool:
@@ -83,6 +85,7 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
         otlp_endpoint=_endpoint(env.get("SPANLEDGER_OTLP_ENDPOINT", "")),
         api_key=env.get("SPANLEDGER_API_KEY", ""),
         body_bytes_max=_body_bytes(env.get("SPANLEDGER_BODY_BYTES_MAX", "")),
+        sandbox=_switch("SPANLEDGER_SANDBOX", _first(env, "SPANLEDGER_SANDBOX", "LEDGER_SANDBOX_MODE")),
     )
 
 
@@ -141,6 +144,13 @@ def _endpoint(url: str) -> str:
         msg = f"SPANLEDGER_OTLP_ENDPOINT {url!r} must be an http:// or https:// base URL, such as http://localhost:4318"
         raise ConfigurationError(msg)
     return url.rstrip("/")
+
+
+def _switch(name: str, text: str) -> bool:
+    if (stated := text.strip().lower()) not in {"", "true", "1", "yes", "on", "false", "0", "no", "off"}:
+        msg = f"{name} {text!r} must be true or false"
+        raise ConfigurationError(msg)
+    return stated in {"true", "1", "yes", "on"}
 
 
 def _body_bytes(text: str) -> int:

@@ -1,15 +1,13 @@
-"""A batch of journal records → claims, and charges → rated charges. Pure but for the price book it loads."""
+"""A batch of journal records → claims. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from spanledger.exporter import rate
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode import Quarantined, decode
 from spanledger.exporter.journal import Record, RecordType
-from spanledger.exporter.rate import Rated
-from spanledger.exporter.settle import Charge, Standing, stand
+from spanledger.exporter.settle import Standing, stand
 from spanledger.exporter.sift import Handoff, sift
 from spanledger.exporter.store.blocks import QuarantineRow
 from spanledger.schemas.claim import Claim
@@ -56,17 +54,3 @@ def _quarantine_row(aside: Quarantined, record: Record) -> QuarantineRow:
     span, entry = aside.span, record.entry
     ids = span.trace_id.hex(), span.span_id.hex()
     return QuarantineRow(record.received_ns, aside.tenant, entry.scope, aside.reason, *ids, span.raw)
-
-
-def rated(charge: Charge) -> Rated:
-    """The price in force of what a charge used. An attempt used nothing that is known, and costs nothing."""
-    claim = charge.claim
-    return rate.catalogue().rate(
-        claim.usage,
-        provider=claim.call.provider,
-        model=claim.call.response_model,
-        fallback_model=claim.call.request_model,
-        at_ns=claim.start_ns,
-        service_tier=claim.call.service_tier,
-        region=claim.call.region,
-    )

@@ -1,8 +1,12 @@
-"""A rated charge → its ledger event. Pure; the id comes from the content, never from a clock or chance."""
+"""A charge → its price, and its ledger event. Pure but for the price book it loads.
+
+An event's id comes from the content, never from a clock or chance.
+"""
 
 from hashlib import blake2b
 from typing import Final
 
+from spanledger.exporter import rate
 from spanledger.exporter.rate import Rated
 from spanledger.exporter.settle import Charge
 from spanledger.schemas import units as u
@@ -16,6 +20,20 @@ _DAY_NS: Final = 86_400 * 10**9
 # imports are real, and so are wrong clocks.
 LATE_NS: Final = 35 * _DAY_NS
 AHEAD_NS: Final = 300 * 10**9
+
+
+def rated(charge: Charge) -> Rated:
+    """The price in force of what a charge used. An attempt used nothing that is known, and costs nothing."""
+    claim = charge.claim
+    return rate.catalogue().rate(
+        claim.usage,
+        provider=claim.call.provider,
+        model=claim.call.response_model,
+        fallback_model=claim.call.request_model,
+        at_ns=claim.start_ns,
+        service_tier=claim.call.service_tier,
+        region=claim.call.region,
+    )
 
 
 def event_of(charge: Charge, rated: Rated) -> LedgerEvent:

@@ -2,6 +2,7 @@
 
 The set must be closed: with a claim come all of its trace, all with its response id and all that resemble it.
 Roll-ups are evidence if a call lies below them; else they are left over, and the settler's window decides.
+Explicit work is what the application says it is: one with its like by identity alone, never by lying near a call.
 """
 
 from collections import defaultdict
@@ -16,6 +17,7 @@ from spanledger.exporter.settle.continuing import continued
 from spanledger.exporter.settle.nesting import nested
 from spanledger.exporter.settle.resemblance import resembling
 from spanledger.exporter.settle.standing import Standing, lies_in
+from spanledger.schemas import units as u
 from spanledger.schemas.claim import Claim
 
 # Reasons for being one call, the weakest last: a call is no surer than its weakest join.
@@ -27,6 +29,9 @@ _STRENGTH: Final[dict[Rule, int]] = {
     "nested": 4,
     "resemblance": 5,
 }
+
+# What roll-ups sum up: explicit work of any other unit below one says nothing of its calls.
+_TOKENS: Final = frozenset({u.INPUT_TOKENS, u.OUTPUT_TOKENS})
 
 
 class Group(msgspec.Struct):
@@ -51,6 +56,9 @@ def group(standings: Iterable[Standing]) -> Grouping:
     ordered = sorted(standings, key=lambda standing: standing.claim_id)
     rollups = [standing for standing in ordered if standing.claim.call.role == "rollup"]
     calls = _by_identity([standing for standing in ordered if standing.claim.call.role != "rollup"])
+    works = [call for call in calls if _is_work(call)]
+    if works:
+        calls = [call for call in calls if not _is_work(call)]
     repeating: list[Standing] = []
     if len(calls) > 1:
         calls = _joined(calls, continued([call.standings for call in calls]), "continuation")
@@ -58,12 +66,17 @@ def group(standings: Iterable[Standing]) -> Grouping:
         repeating = [standing for place in above for standing in calls[place].standings]
         calls = _joined(calls, pairs, "nested", without=above)
         calls = _joined(calls, resembling([call.standings for call in calls]), "resemblance")
+    calls += works
     covered = _covered(rollups, calls)
     return Grouping(
         calls,
         [*repeating, *(standing for standing in rollups if standing.claim_id in covered)],
         [standing for standing in rollups if standing.claim_id not in covered],
     )
+
+
+def _is_work(call: Group) -> bool:
+    return call.standings[0].claim.call.role == "work"
 
 
 def rules_of(call: Group) -> list[tuple[Standing, Rule]]:
@@ -136,7 +149,7 @@ def _covered(rollups: Sequence[Standing], calls: Sequence[Group]) -> set[bytes]:
     responses = {standing.response_charge for call in calls for standing in call.standings}
     by_trace: dict[tuple[str, str], list[Claim]] = defaultdict(list)
     for standing in chain.from_iterable(call.standings for call in calls):
-        if standing.claim.usage:
+        if standing.claim.usage and (standing.claim.call.role != "work" or not _TOKENS.isdisjoint(standing.claim.usage)):
             by_trace[standing.trace_key].append(standing.claim)
     shorter: dict[tuple[str, str], list[Standing]] = defaultdict(list)
     covered: set[bytes] = set()
