@@ -1,7 +1,5 @@
 """Puts the ledger's span processor where the SDK put a batch processor around the ledger's exporter. Never raises.
 
-A provider without either gets a processor that stamps spans with whom they are for, and is else left as it is.
-
 Auto-instrumentation calls `install` (entry point group `opentelemetry_pre_instrument`) after the SDK is configured
 and before the first library is instrumented, without a guard: an exception here would leave every instrumentor off.
 The SDK's batch processor loses usage: it drops spans when its queue is full, ignores a failed export, forgets its
@@ -29,14 +27,10 @@ _logger = logging.getLogger(__name__)
 def install(provider: object | None = None) -> None:
     """Let `provider` (by default the global one) meter every usage span, sampled or not. Safe to call again.
 
-    A provider that is not the SDK's is left as it is.
+    A provider that is not the SDK's, or that carries neither our exporter nor our processor, is left as it is.
     """
     try:
         _install(trace.get_tracer_provider() if provider is None else provider)
-        # A worker that attributes nothing itself still takes over what its tasks were sent with.
-        from spanledger.instrumentation.attributing.installing import install as install_attribution
-
-        install_attribution()
     except Exception:
         _logger.warning("spanledger could not take its place on the tracer provider", exc_info=True)
 
@@ -44,7 +38,7 @@ def install(provider: object | None = None) -> None:
 def _install(provider: object) -> None:
     from opentelemetry.sdk.trace import TracerProvider
 
-    from spanledger.instrumentation.attributing.processor import AttributionSpanProcessor
+    from spanledger.instrumentation import attributing
 
     if isinstance(provider, TracerProvider):
         for processor in provider._active_span_processor._span_processors:
@@ -53,11 +47,8 @@ def _install(provider: object) -> None:
             isinstance(processor, LedgerProcessor) for processor in provider._active_span_processor._span_processors
         ):
             _wrap_samplers(provider)
-        elif not any(
-            type(processor) is AttributionSpanProcessor
-            for processor in provider._active_span_processor._span_processors
-        ):
-            provider.add_span_processor(AttributionSpanProcessor())
+            # A worker that attributes nothing itself still takes over what its tasks were sent with.
+            attributing.install()
 
 
 def _replace(provider: "TracerProvider", processor: "SpanProcessor") -> None:

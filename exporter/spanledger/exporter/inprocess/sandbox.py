@@ -6,10 +6,9 @@ roll-ups are not shown.
 
 import sys
 import threading
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import time_ns
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 from opentelemetry.sdk.trace import ReadableSpan
@@ -99,9 +98,7 @@ def _plain(value: object, column_type: str) -> object:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, tuple):
-        return [_plain(each, column_type) for each in value]  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, Mapping):
-        return value  # pyright: ignore[reportUnknownVariableType]
+        return [_plain(each, column_type) for each in cast("tuple[object, ...]", value)]
     if isinstance(value, int) and "Decimal" in column_type:
         return format_amount(value)
     if isinstance(value, int) and column_type.startswith("DateTime"):

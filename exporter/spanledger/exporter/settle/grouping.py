@@ -149,7 +149,9 @@ def _covered(rollups: Sequence[Standing], calls: Sequence[Group]) -> set[bytes]:
     responses = {standing.response_charge for call in calls for standing in call.standings}
     by_trace: dict[tuple[str, str], list[Claim]] = defaultdict(list)
     for standing in chain.from_iterable(call.standings for call in calls):
-        if standing.claim.usage and (standing.claim.call.role != "work" or not _TOKENS.isdisjoint(standing.claim.usage)):
+        if standing.claim.usage and (
+            standing.claim.call.role != "work" or not _TOKENS.isdisjoint(standing.claim.usage)
+        ):
             by_trace[standing.trace_key].append(standing.claim)
     shorter: dict[tuple[str, str], list[Standing]] = defaultdict(list)
     covered: set[bytes] = set()

@@ -16,6 +16,7 @@ failing.py      our own failures: counted, told once, never the application's
 """
 
 from spanledger.instrumentation.attributing.block import attribution
+from spanledger.instrumentation.attributing.installing import install
 from spanledger.instrumentation.attributing.processor import AttributionSpanProcessor
 
-__all__ = ["AttributionSpanProcessor", "attribution"]
+__all__ = ["AttributionSpanProcessor", "attribution", "install"]

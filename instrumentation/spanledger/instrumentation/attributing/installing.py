@@ -1,6 +1,7 @@
 """Puts in place what attribution needs to survive: the guard of baggage, and the carriers of threads and processes.
 
 Nothing is touched in an application that never attributes anything. Installing again costs a look at a few names.
+The global tracer provider gets a processor that stamps its spans, unless a ledger processor does that already.
 """
 
 import sys
@@ -8,7 +9,10 @@ from collections.abc import Callable
 from typing import Final
 
 from spanledger.instrumentation.attributing import celery, guard, threads
+from opentelemetry.trace import get_tracer_provider
+
 from spanledger.instrumentation.attributing.failing import failed
+from spanledger.instrumentation.attributing.processor import stamp_on
 
 
 def _carry_into_processes() -> None:
@@ -22,12 +26,22 @@ _AT_ONCE: Final[tuple[Callable[[], None], ...]] = (guard.guard, threads.carry, _
 _done: Final[set[Callable[[], None]]] = set()
 
 
+class _State:
+    """The global tracer provider that was looked at last."""
+
+    provider: object = None
+
+
 def install() -> None:
     """Install what is not yet. Never raises."""
     if not _done:
         for step in _AT_ONCE:
             _done.add(step)
             _take(step)
+    provider = get_tracer_provider()
+    if provider is not _State.provider:
+        _State.provider = provider
+        _take(lambda: stamp_on(provider))
     # Imported here it would cost every application that has it installed; whoever uses it imports it.
     if celery.connect not in _done and "celery.signals" in sys.modules:
         _done.add(celery.connect)

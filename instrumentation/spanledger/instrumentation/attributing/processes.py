@@ -8,14 +8,11 @@ from concurrent.futures import Future
 from concurrent.futures.process import ProcessPoolExecutor
 from functools import wraps
 from multiprocessing import pool, process
-from typing import Any, Final
+from typing import Any
 
 from spanledger.instrumentation.attributing.applied import Applied, replaced
-from spanledger.instrumentation.attributing.threads import nobodys
+from spanledger.instrumentation.attributing.threads import is_pools, nobodys
 from spanledger.schemas.ambient import ambient
-
-# Whose processes wait for tasks of anybody.
-_POOLS: Final = frozenset({pool.__name__, ProcessPoolExecutor.__module__})
 
 
 class Carried:
@@ -33,8 +30,8 @@ class Carried:
 
 def carry() -> None:
     """Carry attribution into processes and process pools from now on."""
-    process.BaseProcess.start = _carrying_start(process.BaseProcess.start)
-    ProcessPoolExecutor.submit = _carrying_submit(ProcessPoolExecutor.submit)  # pyright: ignore[reportAttributeAccessIssue]
+    setattr(process.BaseProcess, "start", _carrying_start(process.BaseProcess.start))  # noqa: B010 (its type names `self`)
+    setattr(ProcessPoolExecutor, "submit", _carrying_submit(ProcessPoolExecutor.submit))  # noqa: B010 (as above)
     for name in ("apply_async", "_map_async", "imap", "imap_unordered"):
         setattr(pool.Pool, name, _carrying_task(getattr(pool.Pool, name)))
 
@@ -46,7 +43,7 @@ def _carrying_start(start: Callable[[process.BaseProcess], None]) -> Callable[[p
         target: Any = child.__dict__.get("_target")
         if not stated:
             start(child)
-        elif getattr(target, "__module__", None) in _POOLS:
+        elif is_pools(child):
             with Applied(nobodys):
                 start(child)
         else:

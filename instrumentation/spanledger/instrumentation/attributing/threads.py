@@ -8,18 +8,25 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry.context import Context
 
 from spanledger.instrumentation.attributing.applied import Applied, replaced
 from spanledger.schemas.ambient import ambient
 
+_POOLS: Final = frozenset({"multiprocessing.pool", "concurrent.futures.thread", "concurrent.futures.process"})
+
 
 def carry() -> None:
     """Carry attribution into threads and thread pools from now on."""
-    threading.Thread.start = _carrying_start(threading.Thread.start)
-    ThreadPoolExecutor.submit = _carrying_submit(ThreadPoolExecutor.submit)  # pyright: ignore[reportAttributeAccessIssue]
+    setattr(threading.Thread, "start", _carrying_start(threading.Thread.start))  # noqa: B010 (its type names `self`)
+    setattr(ThreadPoolExecutor, "submit", _carrying_submit(ThreadPoolExecutor.submit))  # noqa: B010 (as above)
+
+
+def is_pools(worker: object) -> bool:
+    """Whether a thread or process waits for tasks of anybody: what it runs is a pool's own."""
+    return getattr(worker.__dict__.get("_target"), "__module__", "") in _POOLS
 
 
 def nobodys(context: Context) -> Context:
@@ -31,6 +38,10 @@ def _carrying_start(start: Callable[[threading.Thread], None]) -> Callable[[thre
     @wraps(start)
     def carrying(thread: threading.Thread) -> None:
         stated = ambient()
+        if stated and is_pools(thread):
+            with Applied(nobodys):
+                start(thread)
+            return
         if stated:
             run = thread.run
 

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
-# Django's own dependency; `inspect` has the second only from Python 3.12 on.
+# pyright: reportMissingImports=false, reportUnknownVariableType=false
+# Django's own dependency, in no other application; `inspect` has the second only from Python 3.12 on.
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
 from spanledger.instrumentation.attributing.applied import Applied, Change

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from time import time_ns
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from opentelemetry.util.types import AttributeValue
 from spanledger.schemas import attributes as a
@@ -101,7 +101,7 @@ def track_event(event: LLMEvent) -> None:
     try:
         values = dict(vars(event))
         extra = values.pop("metadata_extra", None)
-        state(values, extra if isinstance(extra, Mapping) else {})
+        state(values, cast("Mapping[str, object]", extra) if isinstance(extra, Mapping) else {})
     except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
         failed("a call cannot be recorded", error)
 
