@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from spanledger.instrumentation.attributing import celery, guard, threads
 from opentelemetry.trace import get_tracer_provider
 
+from spanledger.instrumentation.attributing import celery, guard, threads
 from spanledger.instrumentation.attributing.failing import failed
 from spanledger.instrumentation.attributing.processor import stamp_on
 

@@ -10,12 +10,12 @@ from time import time_ns
 from typing import Any, Final, Self, cast
 
 from opentelemetry.util.types import AttributeValue
-from spanledger.schemas import attributes as a
 
 from spanledger.instrumentation.attributing.failing import failed
 from spanledger.instrumentation.work.sink import hand_over
 from spanledger.instrumentation.work.stating import described, number, text
 from spanledger.instrumentation.work.track import begun
+from spanledger.schemas import attributes as a
 
 _NS_PER_S: Final = 10**9
 _ERRORS: Final = frozenset({"error", "failed", "failure"})

@@ -15,10 +15,10 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, get_current_span, get_tracer_provider
 from opentelemetry.util.types import AttributeValue
-from spanledger.schemas import attributes as a
-from spanledger.schemas.ports import LedgerExporter, LedgerProcessor
 
 from spanledger.instrumentation.attributing.failing import failed
+from spanledger.schemas import attributes as a
+from spanledger.schemas.ports import LedgerExporter, LedgerProcessor
 
 SCOPE: Final = InstrumentationScope("spanledger.instrumentation")
 

@@ -6,12 +6,12 @@ from operator import index
 from typing import Final
 
 from opentelemetry.util.types import AttributeValue
-from spanledger.schemas import attributes as a
-from spanledger.schemas.ambient import statement
 
 from spanledger.instrumentation.attributing.failing import failed
 from spanledger.instrumentation.attributing.fields import TEXT_CHARS_MAX, attributes_of, joined
 from spanledger.instrumentation.attributing.installing import install
+from spanledger.schemas import attributes as a
+from spanledger.schemas.ambient import statement
 
 _NUMBER_CHARS_MAX: Final = 64
 _INT64: Final = 2**63
