@@ -22,6 +22,12 @@ def failed(what: str, error: object) -> None:
         pass
 
 
+def counted(what: str) -> None:
+    """Count what was logged elsewhere."""
+    with _lock:
+        _counts[what] += 1
+
+
 def failures() -> dict[str, int]:
     """How often what failed, by its sentence."""
     with _lock:

@@ -16,7 +16,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, get_current_span, get_tracer_provider
 from opentelemetry.util.types import AttributeValue
 
-from spanledger.instrumentation.attributing.failing import failed
+from spanledger.instrumentation.attributing.failing import counted, failed
 from spanledger.schemas import attributes as a
 from spanledger.schemas.ports import LedgerExporter, LedgerProcessor
 
@@ -99,7 +99,7 @@ def hand_over(
     """Hand over one statement of work. Raises whatever is wrong with it: the caller guards."""
     sink = sinks.current()
     if sink.processor is None:
-        failed("work is not recorded: the ledger is disabled", name)
+        counted("work is not recorded: the ledger is disabled")
         return
     parent = get_current_span().get_span_context()
     # Not from `random`, which applications seed: an id that comes twice would be one span told twice.
@@ -136,6 +136,9 @@ def _opened() -> SpanProcessor | None:
             processor = exporter.ledger_processor()
             if isinstance(processor, SpanProcessor):
                 return processor
+            # The exporter has said in its own words why it is disabled.
+            return None
+    failed("work is not recorded", "no exporter of the name is installed")
     return None
 
 
