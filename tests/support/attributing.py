@@ -1,12 +1,12 @@
 """What spans that start here and now are stamped with."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from typing import cast
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.trace import get_tracer_provider
 
 from spanledger.instrumentation import AttributionSpanProcessor
 from spanledger.instrumentation.work.sink import Sink, sinks
@@ -19,10 +19,8 @@ tracer = provider.get_tracer("tests")
 
 def stamped() -> dict[str, object]:
     """The attribution of a span that starts here, by field."""
-    span = tracer.start_span("span")
-    attributes: object = getattr(span, "attributes", None)
-    assert isinstance(attributes, dict) or hasattr(attributes, "items")
-    return {key.removeprefix(LEDGER_PREFIX): value for key, value in dict(attributes).items()}  # pyright: ignore[reportUnknownVariableType, reportArgumentType, reportCallIssue]
+    attributes = cast("Mapping[str, object]", getattr(tracer.start_span("span"), "attributes", {}))
+    return {key.removeprefix(LEDGER_PREFIX): value for key, value in attributes.items()}
 
 
 async def stamped_in_task() -> dict[str, object]:
@@ -58,8 +56,8 @@ class Taken(SpanProcessor):
 def taking() -> Generator[Taken]:
     """Explicit work of this process is handed to a processor that remembers it."""
     taken = Taken()
-    sinks._provider, sinks._sink = get_tracer_provider(), Sink(taken, Resource({}))
+    sinks.use(Sink(taken, Resource({})))
     try:
         yield taken
     finally:
-        sinks._sink = None
+        sinks.use(None)

@@ -5,14 +5,16 @@ same from process to process; a stranger's baggage is not believed, because noth
 """
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry.context import Context, get_value
 from opentelemetry.trace import Span, get_current_span
-from opentelemetry.util.types import AttributeValue
 
 from spanledger.schemas import attributes as a
 from spanledger.schemas.agents import agents, path_of
+
+if TYPE_CHECKING:
+    from opentelemetry.util.types import AttributeValue
 
 CONTEXT_KEY: Final = "spanledger-attribution"
 """Key of the OpenTelemetry context: attribute → value, as they are stamped. The mapping is never changed."""

@@ -1,5 +1,8 @@
 """Real Celery workers over a broker in memory: each task works for whoever sent it."""
 
+# ruff: noqa: ANN401
+# Tasks and applications are Celery's.
+
 # pyright: reportMissingImports=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUntypedFunctionDecorator=false, reportMissingParameterType=false, reportUnknownParameterType=false
 
@@ -41,7 +44,8 @@ def app(request: pytest.FixtureRequest) -> Generator[Any]:
             return who.delay().id
 
     install()
-    with start_worker(made, pool=request.param.partition(",")[0], perform_ping_check=False, shutdown_timeout=WAIT_S):
+    worker: Any = start_worker
+    with worker(made, pool=request.param.partition(",")[0], perform_ping_check=False, shutdown_timeout=WAIT_S):
         yield made
     if instrumentor is not None:
         instrumentor.uninstrument()

@@ -1,5 +1,8 @@
 """Real frameworks answer real requests: whom a trusted peer names is stamped, a stranger's words are not."""
 
+# ruff: noqa: ANN401
+# Requests and responses are the frameworks'.
+
 # pyright: reportMissingImports=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownParameterType=false, reportMissingParameterType=false, reportUntypedFunctionDecorator=false
 # The frameworks are not among the tools of every checkout; the tests of one that is missing are skipped.
@@ -122,10 +125,7 @@ def test_django(path: str, is_async: bool, expected: dict[str, object]) -> None:
             return response.content
         return b"".join([part async for part in response.streaming_content])
 
-    if is_async:
-        answer = asyncio.run(ask())
-    else:
-        answer = b"".join(Client().get(path, headers=HEADERS))
+    answer = asyncio.run(ask()) if is_async else b"".join(Client().get(path, headers=HEADERS))
     assert json.loads(answer) == expected
     assert stamped() == {}
 

@@ -77,7 +77,7 @@ def _read(span: UsageRecord, plan: Plan, credential: Credential) -> Claim | None
 
 
 def _work(attributes: dict[str, bytes]) -> dict[str, int]:
-    """Explicit work: `ledger.units` of `ledger.unit_type`. Each is work of its own: a part is all there is of its whole."""
+    """Explicit work: `ledger.units` of `ledger.unit_type`; of a part's whole there is no more than the part."""
     number = counted((a.LEDGER_UNITS,), attributes)
     stated = text(attributes[a.LEDGER_UNIT_TYPE])[:TEXT_CHARS_MAX] if a.LEDGER_UNIT_TYPE in attributes else ""
     usage: dict[str, int] = {}

@@ -17,7 +17,8 @@ Outcome = Literal[
 ]
 """Spans that are durable in the journal, stated nothing billable, cannot be encoded or were refused for good, were
 given up (memory bound, or the process ended while its disk failed), ended after shutdown, reached the receiver, or
-could not be stamped with their attribution by a fault of ours; then attempts on journal and destination that failed and are repeated."""
+could not be stamped with their attribution by a fault of ours; then attempts on journal and destination that failed
+and are repeated."""
 
 _logger = logging.getLogger("spanledger.exporter")
 

@@ -1,8 +1,9 @@
 """Where usage of this process goes, decided once from the settings.
 
-`SPANLEDGER_SANDBOX`: nowhere but to stdout. `SPANLEDGER_OTLP_ENDPOINT`: a journal of that endpoint's own, and a forwarder. `SPANLEDGER_STORE=clickhouse://…`: a
-journal, and a poster in this process. Else: the default store's journal, which the next `serve` or command posts;
-no engine, no grpc and no price list is ever loaded into an application for it.
+`SPANLEDGER_SANDBOX`: to stdout and nowhere else. `SPANLEDGER_OTLP_ENDPOINT`: a journal of that endpoint's own, and a
+forwarder. `SPANLEDGER_STORE=clickhouse://…`: a journal, and a poster in this process. Else: the default store's
+journal, which the next `serve` or command posts; no engine, no grpc and no price list is ever loaded into an
+application for it.
 """
 
 import logging

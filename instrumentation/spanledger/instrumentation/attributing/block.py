@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import TracebackType
-from typing import ParamSpec, TypeVar, cast
+from typing import ParamSpec, Self, TypeVar, cast
 
 from opentelemetry.context import Context
 
@@ -33,7 +33,7 @@ class attribution:  # noqa: N801 (read as a statement: `with attribution(tenant=
     def __init__(self, /, **fields: object) -> None:
         self._said = attributes_of(fields)
 
-    def __enter__(self) -> "attribution":
+    def __enter__(self) -> Self:
         install()
         applied = Applied(self._attributed)
         applied.__enter__()
@@ -51,7 +51,7 @@ class attribution:  # noqa: N801 (read as a statement: `with attribution(tenant=
                 applied.__exit__(kind, error, trace)
                 break
 
-    async def __aenter__(self) -> "attribution":
+    async def __aenter__(self) -> Self:
         return self.__enter__()
 
     async def __aexit__(

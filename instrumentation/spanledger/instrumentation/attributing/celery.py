@@ -4,6 +4,9 @@ A broker is as trusted as the code its messages run. Every task begins with exac
 of one task is left to the next; an eager task runs in its caller's context as it is.
 """
 
+# ruff: noqa: ANN401
+# Celery's signals send objects of Celery's.
+
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportMissingImports=false
 # Celery ships no types, and is not there in most applications.
 

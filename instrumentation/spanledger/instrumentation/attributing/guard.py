@@ -4,6 +4,9 @@ The baggage propagator itself is guarded, whoever made it and whatever it is com
 none of our business and passes as it is.
 """
 
+# ruff: noqa: ANN401
+# Other people's calls pass through as they are, whatever their arguments.
+
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Final, cast

@@ -3,6 +3,9 @@
 A pool's own processes belong to nobody: each task brings its own attribution, as something that can be pickled.
 """
 
+# ruff: noqa: ANN401
+# Other people's calls pass through as they are, whatever their arguments.
+
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures.process import ProcessPoolExecutor

@@ -4,6 +4,9 @@ Only the attribution is carried; which span is current in a thread is as it was 
 belong to nobody: each task brings its own attribution.
 """
 
+# ruff: noqa: ANN401
+# Other people's calls pass through as they are, whatever their arguments.
+
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor

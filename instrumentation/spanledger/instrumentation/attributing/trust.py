@@ -2,7 +2,7 @@
 
 `SPANLEDGER_TRUSTED_PEERS`: addresses or networks (`10.0.0.0/8,127.0.0.1`) whose headers and baggage say whom work is
 for; `unix` for peers without an address, `*` for everybody (behind a proxy that strips what clients send).
-`SPANLEDGER_HOSTS`: hosts of ours, which are told: names (`billing.internal`), all below a name (`*.internal`), networks.
+`SPANLEDGER_HOSTS`: hosts of ours, which are told: a name (`billing.internal`), all below it (`*.internal`), a network.
 """
 
 import os

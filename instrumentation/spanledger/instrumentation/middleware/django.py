@@ -1,5 +1,8 @@
 """`MIDDLEWARE = ["spanledger.instrumentation.middleware.django.AttributionMiddleware", …]`, sync and async."""
 
+# ruff: noqa: ANN401
+# Requests and responses are Django's.
+
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -21,7 +24,8 @@ class AttributionMiddleware:
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self._get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
+        # Django marks what is async in its own way before Python 3.12.
+        self._is_async = iscoroutinefunction(get_response)  # pyright: ignore[reportDeprecated]
         if self._is_async:
             markcoroutinefunction(self)
 

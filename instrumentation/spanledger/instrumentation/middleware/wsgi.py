@@ -1,4 +1,4 @@
-"""`AttributionMiddleware(app)` around any WSGI application. An answer that is made while it is sent is attributed too."""
+"""`AttributionMiddleware(app)` around a WSGI application. An answer that is made while it is sent is attributed too."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from time import time_ns
-from typing import Any, Final, Self, cast
-
-from opentelemetry.util.types import AttributeValue
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from spanledger.instrumentation.attributing.failing import failed
 from spanledger.instrumentation.work.sink import hand_over
 from spanledger.instrumentation.work.stating import described, number, text
 from spanledger.instrumentation.work.track import begun
 from spanledger.schemas import attributes as a
+
+if TYPE_CHECKING:
+    from opentelemetry.util.types import AttributeValue
 
 _NS_PER_S: Final = 10**9
 _ERRORS: Final = frozenset({"error", "failed", "failure"})
@@ -57,7 +58,7 @@ class LLMEvent:
                 setattr(self, name, number(count))
 
     @classmethod
-    def fast_construct(cls, **values: Any) -> Self:
+    def fast_construct(cls, **values: object) -> Self:
         """Make one without looking at anything."""
         event = cls.__new__(cls)
         event.__dict__.update(_DEFAULTS)

@@ -64,6 +64,11 @@ class Sinks:
             self._provider, self._sink = provider, sink
             return sink
 
+    def use(self, sink: Sink | None) -> None:
+        """Hand work to this sink as long as the provider in force stays; None: to the one that is found."""
+        with self._lock:
+            self._provider, self._sink = get_tracer_provider(), sink
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything handed over is durable; False if it is not within the time."""
         processor = self._sink.processor if self._sink is not None else None

@@ -1,4 +1,4 @@
-"""What a caller states of work → attributes. What cannot be a number of units is passed on, to be set aside in sight."""
+"""What a caller states of work → attributes. What is no number of units is passed on, to be set aside in sight."""
 
 from collections.abc import Mapping
 from decimal import Decimal

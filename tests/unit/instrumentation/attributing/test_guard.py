@@ -4,6 +4,7 @@ import pytest
 from opentelemetry import baggage
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import attach, detach
+from opentelemetry.propagators.textmap import Getter
 from support.attributing import stamped, tracer
 
 from spanledger.instrumentation import attribution
@@ -28,7 +29,7 @@ def told(attributes: Mapping[str, str | int]) -> str:
 def believed(carrier: object) -> tuple[dict[str, object], dict[str, object]]:
     """What a span in the context extracted of a carrier is stamped with, and the baggage that is left."""
     guard()
-    context = W3CBaggagePropagator().extract(carrier, getter=_Getter())
+    context = W3CBaggagePropagator().extract(carrier, getter=Forging())
     token = attach(context)
     try:
         return stamped(), dict(baggage.get_all())
@@ -36,12 +37,14 @@ def believed(carrier: object) -> tuple[dict[str, object], dict[str, object]]:
         detach(token)
 
 
-class _Getter:
-    def get(self, carrier: object, key: str) -> list[str]:
-        """Every carrier of these tests brings the same header."""
-        return [FORGED] if key == "baggage" else []
+class Forging(Getter[object]):
+    """Every carrier of these tests brings the same header."""
 
-    def keys(self, carrier: object) -> list[str]:
+    def get(self, carrier: object, key: str) -> list[str] | None:  # noqa: ARG002 (a getter's)
+        """That header."""
+        return [FORGED] if key == "baggage" else None
+
+    def keys(self, carrier: object) -> list[str]:  # noqa: ARG002 (a getter's)
         """Its name."""
         return ["baggage"]
 

@@ -218,8 +218,12 @@ def test_exceptions_go_into_generators_and_out_again() -> None:
     """Watching changes nothing that passes between a generator and its consumer."""
     seen: list[object] = []
 
-    def begin() -> SimpleNamespace:
-        return SimpleNamespace(ended=lambda result: seen.append(result), failed=lambda error: seen.append(error))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]  # noqa: PLW0108
+    class Seeing:
+        def ended(self, result: object) -> None:
+            seen.append(result)
+
+        def failed(self, error: BaseException) -> None:
+            seen.append(error)
 
     def numbers() -> Generator[str, None, None]:
         try:
@@ -227,10 +231,10 @@ def test_exceptions_go_into_generators_and_out_again() -> None:
         except KeyError:
             yield "caught"
 
-    made = watched(numbers, begin)()
+    made = watched(numbers, Seeing)()
     assert (next(made), made.throw(KeyError())) == ("first", "caught")
     error = ValueError()
-    with pytest.raises(ValueError, match="^$") as raised:
+    with pytest.raises(ValueError, match=r"^$") as raised:
         made.throw(error)
     assert raised.value is error
     assert seen == [error]
