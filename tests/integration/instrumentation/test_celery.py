@@ -6,17 +6,24 @@
 # pyright: reportMissingImports=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUntypedFunctionDecorator=false, reportMissingParameterType=false, reportUnknownParameterType=false
 
+import subprocess
+import sys
+import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from support.application import PROJECT, Application, text
 from support.attributing import stamped
 
 from spanledger.instrumentation import attribution
 from spanledger.instrumentation.attributing import install
+from spanledger.schemas import attributes as a
 
 celery = pytest.importorskip("celery")
 WAIT_S = 60
+PATHS = ":".join(str(PROJECT / floor) for floor in ("schemas", "exporter", "instrumentation", "ledger"))
 
 # Celery's own worker leaves sockets and deprecated calls behind.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -73,3 +80,47 @@ def test_an_eager_task_runs_in_its_callers_context(app: Any) -> None:
     with attribution(tenant="acme"):
         assert app.tasks["who"].apply().get() == {"tenant": "acme"}
         assert stamped() == {"tenant": "acme"}
+
+
+PREFORK = """
+import sys, threading, time
+from celery import Celery
+from spanledger.instrumentation import attribution, track
+
+app = Celery("app", broker=f"filesystem://", backend=f"file://{sys.argv[1]}")
+app.conf.update(
+    broker_transport_options={"data_folder_in": sys.argv[1], "data_folder_out": sys.argv[1]},
+    worker_max_tasks_per_child=1, broker_connection_retry_on_startup=False,
+)
+
+@app.task(name="work")
+def work(number):
+    track("db", f"{number:02}")
+
+if len(sys.argv) == 3:
+    for number in range(6):
+        with attribution(tenant=f"tenant {number % 2}"):
+            work.delay(number)
+else:
+    app.worker_main(["worker", "--pool=prefork", "--concurrency=2", "--loglevel=ERROR", "--without-gossip"])
+"""
+
+
+def test_recycled_children_lose_nothing(tmp_path: Path) -> None:
+    """Forked children that end after one task each: every task's work is in the journal, under who sent it."""
+    application = Application(tmp_path)
+    application.environ["PYTHONPATH"] += f":{PATHS}"
+    broker = tmp_path / "broker"
+    broker.mkdir()
+    program = tmp_path / "celery_app.py"
+    program.write_text(PREFORK)
+    command = [sys.executable, str(program), str(broker)]
+    subprocess.run([*command, "send"], env=application.environ, cwd=tmp_path, check=True, timeout=WAIT_S)
+    with subprocess.Popen(command, env=application.environ, cwd=tmp_path) as worker:
+        deadline = time.monotonic() + WAIT_S
+        while len(application.journaled()) < 6 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        worker.terminate()
+        worker.wait(WAIT_S)
+    found = sorted((text(span, a.LEDGER_OPERATION), text(span, a.LEDGER_TENANT)) for span in application.journaled())
+    assert found == [(f"{number:02}", f"tenant {number % 2}") for number in range(6)]

@@ -16,8 +16,8 @@ import pytest
 from support.attributing import stamped
 
 from spanledger.instrumentation.attributing.trust import TRUSTED_PEERS
-from spanledger.instrumentation.middleware.asgi import AttributionMiddleware as Asgi
-from spanledger.instrumentation.middleware.wsgi import AttributionMiddleware as Wsgi
+from spanledger.instrumentation.middleware import AsgiMiddleware as Asgi
+from spanledger.instrumentation.middleware import WsgiMiddleware as Wsgi
 
 HEADERS = {
     "X-User-ID": "u-1",
@@ -83,7 +83,7 @@ def test_starlette_and_fastapi(path: str, expected: dict[str, object]) -> None:
 def test_flask(path: str, expected: dict[str, object]) -> None:
     """The extension attributes views and streamed answers; the second `init_app` changes nothing."""
     flask = pytest.importorskip("flask")
-    from spanledger.instrumentation.middleware.flask import TokenLedger  # noqa: PLC0415
+    from spanledger.instrumentation.middleware import TokenLedger  # noqa: PLC0415
 
     app = flask.Flask("app")
     extension = TokenLedger(app)
@@ -110,7 +110,7 @@ def test_django(path: str, is_async: bool, expected: dict[str, object]) -> None:
     from django.conf import settings  # noqa: PLC0415
 
     if not settings.configured:
-        middleware = "spanledger.instrumentation.middleware.django.AttributionMiddleware"
+        middleware = "spanledger.instrumentation.middleware.DjangoMiddleware"
         settings.configure(ROOT_URLCONF=__name__, MIDDLEWARE=[middleware], ALLOWED_HOSTS=["*"], SECRET_KEY="x")
         django.setup()
     from django.test import AsyncClient, Client  # noqa: PLC0415
