@@ -25,6 +25,10 @@ HEADER: Final = "spanledger_attribution"
 """A header's name is an attribute of the task's request, so it is an identifier."""
 
 
+# A recycled child is not held up longer by a disk that does not answer.
+FLUSH_TIMEOUT_S: Final = 5.0
+
+
 def connect() -> None:
     """Listen to the signals of Celery, which is imported."""
     from celery import signals  # noqa: PLC0415 (an application without it never gets here)
@@ -32,6 +36,7 @@ def connect() -> None:
     signals.before_task_publish.connect(_publish, weak=False)
     signals.task_prerun.connect(_prerun, weak=False)
     signals.task_postrun.connect(_postrun, weak=False)
+    signals.worker_process_shutdown.connect(_shutdown, weak=False)
 
 
 def stated_by(request: object) -> dict[str, str] | None:
@@ -50,6 +55,16 @@ def _publish(headers: Any = None, **_: object) -> None:
             headers.setdefault(HEADER, dict(stated))
     except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
         failed("a task cannot be told whom it is for", error)
+
+
+def _shutdown(**_: object) -> None:
+    """A pool's child ends without its exit handlers: what it recorded has to be on disk before."""
+    try:
+        from spanledger.instrumentation.work.sink import sinks  # noqa: PLC0415 (most workers record nothing)
+
+        sinks.flush(FLUSH_TIMEOUT_S)
+    except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
+        failed("a worker's child cannot be flushed", error)
 
 
 def _prerun(task: Any = None, **_: object) -> None:
