@@ -88,7 +88,9 @@ PREFORK = """
 import sys, threading, time
 from celery import Celery
 from spanledger.instrumentation import attribution, track
+from spanledger.instrumentation.attributing import install
 
+install()
 app = Celery("app", broker="filesystem://", backend=f"file://{sys.argv[1]}")
 app.conf.update(
     broker_transport_options={"data_folder_in": sys.argv[1], "data_folder_out": sys.argv[1]},
