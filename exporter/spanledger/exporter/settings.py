@@ -61,6 +61,8 @@ class Settings:
     prices_stated: bool = False
     """Whether they were stated, and so have to be there."""
     body_bytes_max: int = BODY_BYTES_MAX
+    sandbox: bool = False
+    """Inside an application: print priced ledger events instead of recording usage."""
 
     @property
     def embedded(self) -> bool:
@@ -91,6 +93,7 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
         prices=_price_places(prices) or (_default_prices(store, data),),
         prices_stated=bool(_price_places(prices)),
         body_bytes_max=_body_bytes(env.get("SPANLEDGER_BODY_BYTES_MAX", "")),
+        sandbox=_switch("SPANLEDGER_SANDBOX", _first(env, "SPANLEDGER_SANDBOX", "LEDGER_SANDBOX_MODE")),
     )
 
 
@@ -158,6 +161,13 @@ def _endpoint(url: str) -> str:
         msg = f"SPANLEDGER_OTLP_ENDPOINT {url!r} must be an http:// or https:// base URL, such as http://localhost:4318"
         raise ConfigurationError(msg)
     return url.rstrip("/")
+
+
+def _switch(name: str, text: str) -> bool:
+    if (stated := text.strip().lower()) not in {"", "true", "1", "yes", "on", "false", "0", "no", "off"}:
+        msg = f"{name} {text!r} must be true or false"
+        raise ConfigurationError(msg)
+    return stated in {"true", "1", "yes", "on"}
 
 
 def _body_bytes(text: str) -> int:

@@ -38,6 +38,8 @@ def install(provider: object | None = None) -> None:
 def _install(provider: object) -> None:
     from opentelemetry.sdk.trace import TracerProvider
 
+    from spanledger.instrumentation import attributing
+
     if isinstance(provider, TracerProvider):
         for processor in provider._active_span_processor._span_processors:
             _replace(provider, processor)
@@ -45,6 +47,8 @@ def _install(provider: object) -> None:
             isinstance(processor, LedgerProcessor) for processor in provider._active_span_processor._span_processors
         ):
             _wrap_samplers(provider)
+            # A worker that attributes nothing itself still takes over what its tasks were sent with.
+            attributing.install()
 
 
 def _replace(provider: "TracerProvider", processor: "SpanProcessor") -> None:

@@ -23,8 +23,9 @@ ATTRIBUTION_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "project": (a.LEDGER_PROJECT,),
     "cost_center": (a.LEDGER_COST_CENTER,),
     "agent": (a.LEDGER_AGENT, a.AGENT_NAME, a.AGENT_ID),
+    "agent_path": (a.LEDGER_AGENT_PATH,),
     "workflow_id": (a.LEDGER_WORKFLOW_ID, a.WORKFLOW_NAME),
-    "conversation_id": (a.CONVERSATION_ID,),
+    "conversation_id": (a.LEDGER_CONVERSATION_ID, a.CONVERSATION_ID),
 }
 """Field of `Attribution` → attributes that state it, most preferred first; the span's before the resource's."""
 
@@ -37,6 +38,7 @@ CALL_KEYS: Final = (
     a.LEDGER_OPERATION,
     a.LEDGER_SERVICE,
     a.LEDGER_STATUS,
+    a.LEDGER_COST,
     a.EVENT_NAME,
 )
 

@@ -48,5 +48,12 @@ WHOLE_OF: Final = {
 }
 """Each part and the whole that contains it."""
 
+SPELLINGS: Final = {
+    "input_cached_tokens": CACHE_READ_TOKENS,
+    "cached_input_tokens": CACHE_READ_TOKENS,
+    "cached_tokens": CACHE_READ_TOKENS,
+}
+"""What applications call a unit that has a name here: explicit work may state it so."""
+
 COUNT_MAX: Final = 10**9
 """Above this a count of one call is impossible: the largest context windows are some 10 million tokens."""

@@ -10,6 +10,7 @@ from spanledger.exporter.decode.anyvalue import text
 from spanledger.exporter.decode.call import TEXT_CHARS_MAX
 from spanledger.exporter.decode.plan import Plan, plan_for
 from spanledger.exporter.sift import Resource
+from spanledger.schemas.agents import agents
 from spanledger.schemas.attributes import LEDGER_PREFIX
 from spanledger.schemas.claim import Attribution
 
@@ -40,7 +41,8 @@ def _attribution(
     if conflict:
         metadata["claimed_tenant"] = claimed
     fields["tenant"] = default if conflict else claimed
-    return msgspec.convert({**fields, "metadata": metadata}, Attribution), conflict
+    path = agents(fields.pop("agent_path", ""))
+    return msgspec.convert({**fields, "agent_path": path, "metadata": metadata}, Attribution), conflict
 
 
 def _stated(attributes: Mapping[str, bytes], plan: Plan) -> tuple[dict[str, str], dict[str, str]]:

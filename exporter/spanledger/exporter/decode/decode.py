@@ -16,6 +16,7 @@ from spanledger.exporter.decode.response_id import unwrapped
 from spanledger.exporter.decode.usage import ImpossibleCountError, counted, make_consistent, read_usage
 from spanledger.exporter.sift import UsageRecord
 from spanledger.schemas import attributes as a
+from spanledger.schemas import units as u
 from spanledger.schemas.claim import Call, Claim, Inclusivity, Status, UsageSource
 from spanledger.schemas.money import parse_amount
 
@@ -76,10 +77,15 @@ def _read(span: UsageRecord, plan: Plan, credential: Credential) -> Claim | None
 
 
 def _work(attributes: dict[str, bytes]) -> dict[str, int]:
-    """Explicit work: `ledger.units` of `ledger.unit_type`, for anything that is not a call to a model."""
+    """Explicit work: `ledger.units` of `ledger.unit_type`; of a part's whole there is no more than the part."""
     number = counted((a.LEDGER_UNITS,), attributes)
-    unit = text(attributes[a.LEDGER_UNIT_TYPE])[:TEXT_CHARS_MAX] if a.LEDGER_UNIT_TYPE in attributes else ""
-    return {} if number is None else {unit or "units": number}
+    stated = text(attributes[a.LEDGER_UNIT_TYPE])[:TEXT_CHARS_MAX] if a.LEDGER_UNIT_TYPE in attributes else ""
+    usage: dict[str, int] = {}
+    unit = u.SPELLINGS.get(stated, stated) or "units"
+    while number is not None and unit:
+        usage[unit] = number
+        unit = u.WHOLE_OF.get(unit, "")
+    return usage
 
 
 def _doubts(reading: Reading, usage: dict[str, int]) -> tuple[str, ...]:

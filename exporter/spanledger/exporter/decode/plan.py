@@ -109,7 +109,7 @@ def plan_for(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
         response_model=response_model,
         response_id=of_call(dialect.response_id if dialect else none, (a.RESPONSE_ID,)),
         service_tier=service_tier,
-        reported_cost=of_call(dialect.reported_cost if dialect else none, ()),
+        reported_cost=of_call(dialect.reported_cost if dialect else none, (a.LEDGER_COST,)),
         calling=tuple(dict.fromkeys(said)),
         fields=fields,
         metadata=metadata,

@@ -5,11 +5,20 @@ import threading
 from typing import Literal
 
 Outcome = Literal[
-    "journaled", "unused", "refused", "lost", "late", "forwarded", "journal_failures", "delivery_failures"
+    "journaled",
+    "unused",
+    "refused",
+    "lost",
+    "late",
+    "forwarded",
+    "unattributed",
+    "journal_failures",
+    "delivery_failures",
 ]
 """Spans that are durable in the journal, stated nothing billable, cannot be encoded or were refused for good, were
-given up (memory bound, or the process ended while its disk failed), ended after shutdown, or reached the receiver;
-then attempts on journal and destination that failed and are repeated."""
+given up (memory bound, or the process ended while its disk failed), ended after shutdown, reached the receiver, or
+could not be stamped with their attribution by a fault of ours; then attempts on journal and destination that failed
+and are repeated."""
 
 _logger = logging.getLogger("spanledger.exporter")
 

@@ -1,8 +1,9 @@
 """Where usage of this process goes, decided once from the settings.
 
-`SPANLEDGER_OTLP_ENDPOINT`: a journal of that endpoint's own, and a forwarder. `SPANLEDGER_STORE=clickhouse://…`: a
-journal, and a poster in this process. Else: the default store's journal, which the next `serve` or command posts;
-no engine, no grpc and no price list is ever loaded into an application for it.
+`SPANLEDGER_SANDBOX`: to stdout and nowhere else. `SPANLEDGER_OTLP_ENDPOINT`: a journal of that endpoint's own, and a
+forwarder. `SPANLEDGER_STORE=clickhouse://…`: a journal, and a poster in this process. Else: the default store's
+journal, which the next `serve` or command posts; no engine, no grpc and no price list is ever loaded into an
+application for it.
 """
 
 import logging
@@ -36,6 +37,11 @@ def open_recorder(settings: Settings | None = None) -> Recorder | None:
     """The recorder of these settings, by default the environment's; None, with one log line, if one is wrong."""
     try:
         chosen = settings or load()
+        if chosen.sandbox:
+            # It prices, which no other way in from an application does.
+            from spanledger.exporter.inprocess.sandbox import Sandbox  # noqa: PLC0415
+
+            return Sandbox(chosen.tenant)
         root, carrier = destination(chosen)
         return Recorder(partial(_open_writer, root, chosen.tenant, carrier))
     except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)

@@ -70,6 +70,10 @@ class Recorder:
             self._counts.add("lost", reason=f"a usage span cannot be taken: {error!r}")
         return True
 
+    def unattributed(self, error: Exception) -> None:
+        """Count a span that could not be told whom it is for."""
+        self._counts.add("unattributed", reason=f"a span cannot be attributed: {error!r}")
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything offered before is durable; False if it is not within `timeout_s`."""
         writer = self._writer if self._pid == os.getpid() and not self._closed else None

@@ -1,4 +1,7 @@
-"""Meters every usage span that ends, sampled or not: nothing between the application and the queue can lose one."""
+"""Meters every usage span that ends, sampled or not: nothing between the application and the queue can lose one.
+
+A span that starts is told whom it is for (`spanledger.schemas.ambient`), whatever library starts it.
+"""
 
 from collections.abc import Mapping
 
@@ -8,6 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from spanledger.exporter.inprocess.destination import open_recorder
 from spanledger.exporter.inprocess.recorder import Recorder
 from spanledger.exporter.settings import Settings
+from spanledger.schemas.ambient import stamp
 
 
 class LedgerSpanProcessor(SpanProcessor):
@@ -21,7 +25,13 @@ class LedgerSpanProcessor(SpanProcessor):
         self._recorder = recorder or open_recorder(settings)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Nothing: usage is stated when a span ends."""
+        """Stamp what the context attributes it to."""
+        try:
+            stamp(span, parent_context)
+        except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
+            # The span goes on without, and is charged to the default tenant.
+            if self._recorder is not None:
+                self._recorder.unattributed(error)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a usage span."""

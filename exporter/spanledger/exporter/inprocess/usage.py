@@ -5,6 +5,7 @@ what waits is small. The same allow-list decides again in the sift, byte for byt
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -44,12 +45,17 @@ def usage_span(span: ReadableSpan) -> KeptSpan | None:
     attributes = span.attributes
     if not attributes:
         return None
-    # One search over all names, as the sift searches a request: nearly every span of an application ends here.
-    names = "\n".join(attributes)
-    for mark in _MARKS:
-        if mark in names:
-            return KeptSpan(span, {name: attributes[name] for name in attributes if _is_kept(name)})
-    return None
+    kept = _kept_names(tuple(attributes))
+    return KeptSpan(span, {name: attributes[name] for name in kept}) if kept else None
+
+
+# The spans of one library carry the same names over and over.
+@lru_cache(maxsize=4_096)
+def _kept_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Of a span's attributes those that may be kept; none of a span without a mark, as nearly every one is."""
+    # One search over all names, as the sift searches a request.
+    text = "\n".join(names)
+    return tuple(name for name in names if _is_kept(name)) if any(mark in text for mark in _MARKS) else ()
 
 
 def _is_kept(name: str) -> bool:

@@ -1,0 +1,92 @@
+"""`attribution(tenant="acme", feature="search")`: a block, and a decorator of functions, coroutines and generators.
+
+Blocks nest and merge: an inner value wins, and the outer one is back when the block ends. One object may be used many
+times, at once, by any threads and tasks: what it opened is kept in the context, not in the object.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar, cast
+
+from opentelemetry.context import Context
+
+from spanledger.instrumentation.attributing.applied import Applied, Change, attributed
+from spanledger.instrumentation.attributing.fields import attributes_of
+from spanledger.instrumentation.attributing.installing import install
+from spanledger.instrumentation.attributing.stepping import async_generator, generator
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_opened: ContextVar[tuple[tuple[object, Applied], ...]] = ContextVar("spanledger-opened", default=())
+"""The blocks that are open and whose they are, outermost first."""
+
+
+class attribution:  # noqa: N801 (read as a statement: `with attribution(tenant="acme"):`)
+    """Whom the work inside is for: tenant, user_id, feature, team, project, cost_center, session_id, and any others."""
+
+    __slots__ = ("_said",)
+
+    def __init__(self, /, **fields: object) -> None:
+        self._said = attributes_of(fields)
+
+    def __enter__(self) -> Self:
+        install()
+        applied = Applied(self._attributed)
+        applied.__enter__()
+        _opened.set((*_opened.get(), (self, applied)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        opened = _opened.get()
+        for place in range(len(opened) - 1, -1, -1):
+            owner, applied = opened[place]
+            if owner is self:
+                _opened.set(opened[:place] + opened[place + 1 :])
+                applied.__exit__(kind, error, trace)
+                break
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """Attribute everything a function does, whatever kind of function it is."""
+        return cast("Callable[_P, _R]", decorated(function, self._attributed))
+
+    def _attributed(self, context: Context) -> Context:
+        return attributed(context, self._said)
+
+
+def decorated(function: Callable[..., object], change: Change) -> Callable[..., object]:
+    """A function of the same kind that runs in a changed context."""
+    install()
+    if isasyncgenfunction(function):
+        return async_generator(function, change)
+    if isgeneratorfunction(function):
+        return generator(function, change)
+    if iscoroutinefunction(function):
+        awaited = cast("Callable[..., Awaitable[object]]", function)
+
+        @wraps(function)
+        async def in_coroutine(*args: object, **kwargs: object) -> object:
+            with Applied(change):
+                return await awaited(*args, **kwargs)
+
+        return in_coroutine
+
+    @wraps(function)
+    def in_function(*args: object, **kwargs: object) -> object:
+        with Applied(change):
+            return function(*args, **kwargs)
+
+    return in_function

@@ -1,0 +1,160 @@
+"""A finished statement of work → the ledger's span processor of this process, as a span that is over.
+
+Where the tracer provider carries a ledger processor, that one; else one of our own, opened as
+`OTEL_TRACES_EXPORTER=spanledger` would open it. It journals in its own thread, anew after a fork, and flushes at exit.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Final
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, get_current_span, get_tracer_provider
+from opentelemetry.util.types import AttributeValue
+
+from spanledger.instrumentation.attributing.failing import counted, failed
+from spanledger.schemas import attributes as a
+from spanledger.schemas.ports import LedgerExporter, LedgerProcessor
+
+SCOPE: Final = InstrumentationScope("spanledger.instrumentation")
+
+_UNSET: Final = Status(StatusCode.UNSET)
+_ERROR: Final = Status(StatusCode.ERROR)
+
+_GROUP: Final = "opentelemetry_traces_exporter"
+_NAME: Final = "spanledger"
+
+SERVICE_VARIABLES: Final = ("SPANLEDGER_APP_NAME", "TOKENLEDGER_APP_NAME")
+ENVIRONMENT_VARIABLES: Final = ("SPANLEDGER_ENVIRONMENT", "LEDGER_ENV", "TOKENLEDGER_ENVIRONMENT")
+ENVIRONMENT_DEFAULT: Final = "dev"
+
+
+class Sink:
+    """One processor and the resource its spans are of."""
+
+    __slots__ = ("processor", "resource")
+
+    def __init__(self, processor: SpanProcessor | None, resource: Resource) -> None:
+        self.processor = processor
+        self.resource = resource
+
+
+class Sinks:
+    """The sink of the tracer provider in force, found once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._provider: object = None
+        self._sink: Sink | None = None
+        self._own: SpanProcessor | None = None
+        os.register_at_fork(after_in_child=self._unlock)
+
+    def current(self) -> Sink:
+        """The sink to hand work to now."""
+        provider = get_tracer_provider()
+        sink = self._sink
+        if sink is not None and provider is self._provider:
+            return sink
+        with self._lock:
+            sink = self._find(provider)
+            self._provider, self._sink = provider, sink
+            return sink
+
+    def use(self, sink: Sink | None) -> None:
+        """Hand work to this sink as long as the provider in force stays; None: to the one that is found."""
+        with self._lock:
+            self._provider, self._sink = get_tracer_provider(), sink
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything handed over is durable; False if it is not within the time."""
+        processor = self._sink.processor if self._sink is not None else None
+        return processor is None or processor.force_flush(int(timeout_s * 1000))
+
+    def reset(self) -> None:
+        """Let go of our own processor; the next work finds its sink anew."""
+        with self._lock:
+            own, self._own, self._sink = self._own, None, None
+        if own is not None:
+            own.shutdown()
+
+    def _find(self, provider: object) -> Sink:
+        resource = provider.resource if isinstance(provider, TracerProvider) else Resource.create()
+        processor = _processor_of(provider)
+        if processor is None:
+            if self._own is None:
+                self._own = _opened()
+            processor = self._own
+        return Sink(processor, resource.merge(Resource(_stated(resource))))
+
+    def _unlock(self) -> None:
+        self._lock = threading.RLock()
+
+
+sinks: Final = Sinks()
+"""Of this process."""
+
+
+def hand_over(
+    name: str, attributes: Mapping[str, AttributeValue], start_ns: int, end_ns: int, *, error: bool = False
+) -> None:
+    """Hand over one statement of work. Raises whatever is wrong with it: the caller guards."""
+    sink = sinks.current()
+    if sink.processor is None:
+        counted("work is not recorded: the ledger is disabled")
+        return
+    parent = get_current_span().get_span_context()
+    # Not from `random`, which applications seed: an id that comes twice would be one span told twice.
+    chance = os.urandom(24)
+    trace_id = parent.trace_id if parent.is_valid else int.from_bytes(chance[:16]) or 1
+    span = ReadableSpan(
+        name,
+        SpanContext(trace_id, int.from_bytes(chance[16:]) or 1, is_remote=False),
+        parent if parent.is_valid else None,
+        sink.resource,
+        attributes,
+        kind=SpanKind.INTERNAL,
+        status=_ERROR if error else _UNSET,
+        start_time=start_ns,
+        end_time=end_ns,
+        instrumentation_scope=SCOPE,
+    )
+    sink.processor.on_end(span)
+
+
+def _processor_of(provider: object) -> SpanProcessor | None:
+    active = getattr(provider, "_active_span_processor", None)
+    processors: tuple[object, ...] = getattr(active, "_span_processors", ())
+    for each in processors:
+        if isinstance(each, SpanProcessor) and isinstance(each, LedgerProcessor):
+            return each
+    return None
+
+
+def _opened() -> SpanProcessor | None:
+    for entry_point in entry_points(group=_GROUP, name=_NAME):
+        exporter: object = entry_point.load()()
+        if isinstance(exporter, LedgerExporter):
+            processor = exporter.ledger_processor()
+            if isinstance(processor, SpanProcessor):
+                return processor
+            # The exporter has said in its own words why it is disabled.
+            return None
+    failed("work is not recorded", "no exporter of the name is installed")
+    return None
+
+
+def _stated(resource: Resource) -> dict[str, str]:
+    """What the predecessors' settings say of the process, where the resource does not."""
+    stated: dict[str, str] = {}
+    service = next((os.environ[name] for name in SERVICE_VARIABLES if os.environ.get(name)), "")
+    if service:
+        stated[a.SERVICE_NAME] = service
+    environment = next((os.environ[name] for name in ENVIRONMENT_VARIABLES if os.environ.get(name)), "")
+    known = resource.attributes.get(a.ENVIRONMENT_NAME) or resource.attributes.get(a.ENVIRONMENT_OLD)
+    if environment or not known:
+        stated[a.ENVIRONMENT_NAME] = environment or ENVIRONMENT_DEFAULT
+    return stated
