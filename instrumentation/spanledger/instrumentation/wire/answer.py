@@ -1,7 +1,7 @@
 """What a provider's answer says, gathered piece by piece. No content: counts, names and ids."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -45,6 +45,17 @@ class Answer:
         """Take an error that came inside an answer."""
         self.error_type = next((kind for key in ("type", "code", "status") if (kind := text(error, key))), "error")
 
+    def take(self, stated: object, units: Mapping[str, str]) -> None:
+        """Take every count of an object that has a unit by its key."""
+        if type(stated) is dict:
+            usage = self.usage
+            for key, value in cast("dict[str, object]", stated).items():
+                if key in units:
+                    # The common case without a call: a cold call costs more than all the rest of a count.
+                    number = value if type(value) is int and 0 <= value <= COUNT_MAX else count(value)
+                    if number is not None:
+                        usage[units[key]] = number
+
     def counted(self, unit: str, value: object) -> int | None:
         """Take one count; what is no count leaves the unit unknown."""
         number = count(value)
@@ -55,9 +66,9 @@ class Answer:
 
 def count(value: object) -> int | None:
     """A whole number of something; None for whatever else stands there. Some providers write `12.0`."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and 0 <= value <= COUNT_MAX else None
+    if type(value) is int:
+        return value if 0 <= value <= COUNT_MAX else None
+    return int(value) if isinstance(value, float) and value.is_integer() and 0 <= value <= COUNT_MAX else None
 
 
 def text(value: object, key: str) -> str:
@@ -68,10 +79,10 @@ def text(value: object, key: str) -> str:
 def part(value: object, *path: str) -> object:
     """What stands at a path of keys; None if anything on the way is no object."""
     for key in path:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict:
             return None
-        value = value.get(key)  # pyright: ignore[reportUnknownVariableType]
-    return value  # pyright: ignore[reportUnknownVariableType]
+        value = cast("dict[str, object]", value).get(key)
+    return value
 
 
 NOTHING: Final = msgspec.Raw(b"null")

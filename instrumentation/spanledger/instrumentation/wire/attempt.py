@@ -40,7 +40,8 @@ class Attempt:
     def answered(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """The whole answer is here, inflated."""
         if not _is_error(status) and not self._api.free:
-            kind = headers.get("content-type", "")
+            # What begins as JSON is a document, whatever its type says.
+            kind = "" if body[:1] == b"{" else headers.get("content-type", "")
             reader = self._reader = _reader(kind, self)
             if reader is not None:
                 reader.whole(body) if isinstance(reader, Document) else reader.feed(body)
@@ -66,7 +67,8 @@ class Attempt:
             attributes = self._attributes(status, headers, error)
             if first_chunk_ns:
                 attributes[a.TIME_TO_FIRST_CHUNK] = (first_chunk_ns - self._started_ns) / 1e9
-            self.span.set_attributes(attributes)
+            if attributes:
+                self.span.set_attributes(attributes)
             if a.ERROR_TYPE in attributes:
                 self.span.set_status(Status(StatusCode.ERROR))
         except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
@@ -81,18 +83,21 @@ class Attempt:
         if not refused:
             self._finish_reading(headers)
         answer = self._answer
-        kind = answer.error_type or (str(status) if refused else _named(error))
-        tier = _TIERS.get(self.endpoint.family, a.LEDGER_SERVICE_TIER)
-        said: dict[str, AttributeValue | None] = {
-            a.RESPONSE_ID: answer.response_id,
-            a.RESPONSE_MODEL: answer.model,
-            a.FINISH_REASONS: answer.finish_reasons,
-            tier: answer.tier,
-            a.USAGE_COST: answer.cost,
-            a.HTTP_STATUS_CODE: status if refused else None,
-            a.ERROR_TYPE: kind,
-        }
-        attributes: dict[str, AttributeValue] = {key: value for key, value in said.items() if value}
+        attributes: dict[str, AttributeValue] = {}
+        if answer.response_id:
+            attributes[a.RESPONSE_ID] = answer.response_id
+        if answer.model:
+            attributes[a.RESPONSE_MODEL] = answer.model
+        if answer.finish_reasons:
+            attributes[a.FINISH_REASONS] = answer.finish_reasons
+        if answer.tier:
+            attributes[_TIERS.get(self.endpoint.family, a.LEDGER_SERVICE_TIER)] = answer.tier
+        if answer.cost is not None:
+            attributes[a.USAGE_COST] = answer.cost
+        if refused:
+            attributes[a.HTTP_STATUS_CODE] = status
+        if kind := answer.error_type or (str(status) if refused else _named(error)):
+            attributes[a.ERROR_TYPE] = kind
         if not refused and not self._api.free:
             self._state_usage(attributes, began=error is None or self._reader is not None)
         return attributes
@@ -118,8 +123,7 @@ class Attempt:
                 attributes[a.LEDGER_USAGE_SOURCE] = ESTIMATED
             else:
                 attributes[a.LEDGER_USAGE_SOURCE] = MISSING
-        for unit, number in usage.items():
-            attributes[UNIT_ATTRIBUTES[unit]] = number
+        attributes.update({UNIT_ATTRIBUTES[unit]: number for unit, number in usage.items()})
 
     def _estimate(self, usage: dict[str, int], deltas: int) -> None:
         if u.INPUT_TOKENS not in usage and (number := estimated_input(self._body)) is not None:
@@ -174,6 +178,8 @@ class Flow:
 def _reader(kind: str, attempt: Attempt) -> Document | Lines | EventStream | None:
     """By media type; a body that says it is something else is a document, unless it is surely no text."""
     api, answer = APIS[attempt.endpoint.api], attempt.answer
+    if not kind:
+        return Document(api, answer)
     kind = kind.lower()
     if "event-stream" in kind:
         return EventStream(api, answer) if "amazon" in kind else Lines(api, answer)

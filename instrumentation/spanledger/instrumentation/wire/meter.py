@@ -62,17 +62,19 @@ class Meter:
             attributes[a.OPENAI_REQUEST_TIER] = request.tier
         if request.user:
             attributes[a.GEN_AI_USER] = request.user
-        if resent := _resent(headers):
+        if resent := _resent(headers, endpoint):
             attributes[a.HTTP_RESEND_COUNT] = resent
         name = f"{endpoint.operation} {request.model}" if request.model else endpoint.operation
         span = self._tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
         return Attempt(endpoint, request, body, span) if span.is_recording() else None
 
 
-def _resent(headers: Mapping[str, str]) -> int:
-    retries = headers.get(_STAINLESS_RETRIES, "")
-    if not retries:
-        _, _, attempt = headers.get(_AMAZON_ATTEMPT, "").partition("attempt=")
-        number = attempt.partition(";")[0]
-        return max(0, int(number) - 1) if number.isascii() and number.isdigit() and len(number) < 4 else 0
-    return int(retries) if retries.isascii() and retries.isdigit() and len(retries) < 4 else 0
+def _resent(headers: Mapping[str, str], endpoint: Endpoint) -> int:
+    if endpoint.family != "bedrock":
+        return _number(headers.get(_STAINLESS_RETRIES, "0"))
+    _, _, attempt = headers.get(_AMAZON_ATTEMPT, "").partition("attempt=")
+    return max(0, _number(attempt.partition(";")[0]) - 1)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0

@@ -26,9 +26,8 @@ class _Options(msgspec.Struct):
 
 class _Body(msgspec.Struct):
     model: object = None
-    model_id: object = msgspec.field(default=None, name="modelId")
     stream: object = None
-    stream_options: msgspec.Raw = msgspec.Raw(b"null")
+    stream_options: msgspec.Raw | None = None
     service_tier: object = None
     user: object = None
 
@@ -64,16 +63,17 @@ def read_request(endpoint: Endpoint, body: bytes | None) -> Request:
         said = _decode(body)
     except msgspec.MsgspecError:
         return Request(model=endpoint.model, streams=endpoint.streams)
+    streams = endpoint.streams or said.stream is True
     options = said.stream_options
-    stated = bytes(options) != b"null"
+    stated = streams and options is not None and bytes(options) != b"null"
     return Request(
-        model=endpoint.model or name(said.model),
-        streams=endpoint.streams or said.stream is True,
-        states_options=stated,
-        includes_usage=_included(options) if stated else None,
-        tier=name(said.service_tier),
-        user=name(said.user),
-        body_bytes=len(body),
+        endpoint.model or name(said.model),
+        streams,
+        stated,
+        _included(options) if stated and options is not None else None,
+        name(said.service_tier) if said.service_tier is not None else "",
+        name(said.user) if said.user is not None else "",
+        len(body),
     )
 
 

@@ -13,6 +13,24 @@ from spanledger.instrumentation.wire.answer import Answer, count, part
 from spanledger.instrumentation.wire.apis.api import Api
 from spanledger.schemas import units as u
 
+_TOP: Final = {
+    "cache_read_input_tokens": u.CACHE_READ_TOKENS,
+    "cache_creation_input_tokens": u.CACHE_WRITE_TOKENS,
+    "output_tokens": u.OUTPUT_TOKENS,
+}
+_NESTED: Final = {
+    "cache_creation": {
+        "ephemeral_5m_input_tokens": u.CACHE_WRITE_5M_TOKENS,
+        "ephemeral_1h_input_tokens": u.CACHE_WRITE_1H_TOKENS,
+    },
+    "output_tokens_details": {"thinking_tokens": u.REASONING_TOKENS},
+    "server_tool_use": {
+        "web_search_requests": u.WEB_SEARCHES,
+        "web_fetch_requests": u.WEB_FETCHES,
+        "code_execution_requests": u.CODE_EXECUTIONS,
+    },
+}
+
 
 class _Delta(msgspec.Struct):
     stop_reason: object = None
@@ -74,14 +92,9 @@ class _Usage:
         plain = count(part(usage, "input_tokens"))
         if plain is None and u.INPUT_TOKENS in known:
             plain = known[u.INPUT_TOKENS] - cached_before
-        answer.counted(u.CACHE_READ_TOKENS, part(usage, "cache_read_input_tokens"))
-        answer.counted(u.CACHE_WRITE_TOKENS, part(usage, "cache_creation_input_tokens"))
-        answer.counted(u.CACHE_WRITE_5M_TOKENS, part(usage, "cache_creation", "ephemeral_5m_input_tokens"))
-        answer.counted(u.CACHE_WRITE_1H_TOKENS, part(usage, "cache_creation", "ephemeral_1h_input_tokens"))
-        answer.counted(u.OUTPUT_TOKENS, part(usage, "output_tokens"))
-        answer.counted(u.REASONING_TOKENS, part(usage, "output_tokens_details", "thinking_tokens"))
-        answer.counted(u.WEB_SEARCHES, part(usage, "server_tool_use", "web_search_requests"))
-        answer.counted(u.WEB_FETCHES, part(usage, "server_tool_use", "web_fetch_requests"))
+        answer.take(usage, _TOP)
+        for name, units in _NESTED.items():
+            answer.take(part(usage, name), units)
         if plain is not None:
             known[u.INPUT_TOKENS] = plain + known.get(u.CACHE_READ_TOKENS, 0) + known.get(u.CACHE_WRITE_TOKENS, 0)
         tier = part(usage, "service_tier")

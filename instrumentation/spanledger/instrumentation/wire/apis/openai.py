@@ -4,7 +4,7 @@
 without choices, if it was asked to; Groq in `x_groq` besides; Mistral, OpenRouter and others always.
 """
 
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -12,24 +12,38 @@ from spanledger.instrumentation.wire.answer import NOTHING, Answer, part
 from spanledger.instrumentation.wire.apis.api import Api
 from spanledger.schemas import units as u
 
-_PARTS: Final = (
-    (u.CACHE_READ_TOKENS, "prompt_tokens_details", "cached_tokens"),
-    (u.CACHE_WRITE_TOKENS, "prompt_tokens_details", "cache_write_tokens"),
-    (u.INPUT_AUDIO_TOKENS, "prompt_tokens_details", "audio_tokens"),
-    (u.INPUT_IMAGE_TOKENS, "prompt_tokens_details", "image_tokens"),
-    (u.REASONING_TOKENS, "completion_tokens_details", "reasoning_tokens"),
-    (u.OUTPUT_AUDIO_TOKENS, "completion_tokens_details", "audio_tokens"),
-    (u.OUTPUT_IMAGE_TOKENS, "completion_tokens_details", "image_tokens"),
-)
-_MEDIA_PARTS: Final = (
-    (u.CACHE_READ_TOKENS, "input_tokens_details", "cached_tokens"),
-    (u.CACHE_READ_TOKENS, "input_token_details", "cached_tokens"),
-    (u.INPUT_TEXT_TOKENS, "input_tokens_details", "text_tokens"),
-    (u.INPUT_IMAGE_TOKENS, "input_tokens_details", "image_tokens"),
-    (u.INPUT_TEXT_TOKENS, "input_token_details", "text_tokens"),
-    (u.INPUT_AUDIO_TOKENS, "input_token_details", "audio_tokens"),
-    (u.OUTPUT_TEXT_TOKENS, "output_tokens_details", "text_tokens"),
-    (u.OUTPUT_IMAGE_TOKENS, "output_tokens_details", "image_tokens"),
+_WHOLES: Final = {"prompt_tokens": u.INPUT_TOKENS, "completion_tokens": u.OUTPUT_TOKENS}
+_PROMPT: Final = {
+    "cached_tokens": u.CACHE_READ_TOKENS,
+    "cache_write_tokens": u.CACHE_WRITE_TOKENS,
+    "audio_tokens": u.INPUT_AUDIO_TOKENS,
+    "image_tokens": u.INPUT_IMAGE_TOKENS,
+}
+_COMPLETION: Final = {
+    "reasoning_tokens": u.REASONING_TOKENS,
+    "audio_tokens": u.OUTPUT_AUDIO_TOKENS,
+    "image_tokens": u.OUTPUT_IMAGE_TOKENS,
+}
+_OTHERS: Final = {
+    "prompt_cache_hit_tokens": u.CACHE_READ_TOKENS,  # DeepSeek
+    "cached_tokens": u.CACHE_READ_TOKENS,  # Moonshot
+    "num_search_queries": u.WEB_SEARCHES,  # Perplexity
+}
+_MEDIA: Final = {
+    "input_tokens": u.INPUT_TOKENS,
+    "output_tokens": u.OUTPUT_TOKENS,
+    "seconds": u.INPUT_AUDIO_SECONDS,
+}
+_MEDIA_INPUT: Final = {
+    "cached_tokens": u.CACHE_READ_TOKENS,
+    "text_tokens": u.INPUT_TEXT_TOKENS,
+    "image_tokens": u.INPUT_IMAGE_TOKENS,
+    "audio_tokens": u.INPUT_AUDIO_TOKENS,
+}
+_MEDIA_OUTPUT: Final = {"text_tokens": u.OUTPUT_TEXT_TOKENS, "image_tokens": u.OUTPUT_IMAGE_TOKENS}
+
+_USUAL: Final = frozenset(
+    {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
 )
 
 _TOKENS_MARK: Final = b'_tokens"'
@@ -92,18 +106,24 @@ def chat(data: bytes, answer: Answer) -> None:
 
 def chat_usage(usage: object, answer: Answer) -> None:
     """OpenAI's `usage` of completions and embeddings."""
-    answer.counted(u.INPUT_TOKENS, part(usage, "prompt_tokens"))
-    answer.counted(u.OUTPUT_TOKENS, part(usage, "completion_tokens"))
-    for unit, whole, name in _PARTS:
-        answer.counted(unit, part(usage, whole, name))
-    # DeepSeek's and Moonshot's names of the cached part.
-    if u.CACHE_READ_TOKENS not in answer.usage:
-        for name in ("prompt_cache_hit_tokens", "cached_tokens"):
-            if answer.counted(u.CACHE_READ_TOKENS, part(usage, name)) is not None:
-                break
-    answer.counted(u.WEB_SEARCHES, part(usage, "num_search_queries"))
+    if type(usage) is not dict:
+        return
+    stated = cast("dict[str, object]", usage)
+    answer.take(stated, _WHOLES)
+    answer.take(stated.get("prompt_tokens_details"), _PROMPT)
+    answer.take(stated.get("completion_tokens_details"), _COMPLETION)
+    if not stated.keys() <= _USUAL:
+        _others(stated, answer)
+
+
+def _others(usage: dict[str, object], answer: Answer) -> None:
+    """What compatible servers state besides, under names of their own."""
+    details = answer.usage.get(u.CACHE_READ_TOKENS)
+    answer.take(usage, _OTHERS)
+    if details is not None:
+        answer.usage[u.CACHE_READ_TOKENS] = details
     answer.counted(u.WEB_SEARCHES, part(usage, "server_tool_use", "web_search_requests"))
-    cost = part(usage, "cost")
+    cost = usage.get("cost")
     if isinstance(cost, int | float) and not isinstance(cost, bool):
         answer.cost = cost
 
@@ -132,11 +152,10 @@ def _media(data: bytes, answer: Answer) -> None:
         answer.failed(said.error)
     if said.usage is None:
         return
-    answer.counted(u.INPUT_TOKENS, part(said.usage, "input_tokens"))
-    answer.counted(u.OUTPUT_TOKENS, part(said.usage, "output_tokens"))
-    for unit, whole, name in _MEDIA_PARTS:
-        answer.counted(unit, part(said.usage, whole, name))
-    answer.counted(u.INPUT_AUDIO_SECONDS, part(said.usage, "seconds"))
+    answer.take(said.usage, _MEDIA)
+    for name in ("input_tokens_details", "input_token_details"):
+        answer.take(part(said.usage, name), _MEDIA_INPUT)
+    answer.take(part(said.usage, "output_tokens_details"), _MEDIA_OUTPUT)
     answer.final = True
 
 

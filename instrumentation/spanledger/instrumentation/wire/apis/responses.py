@@ -8,11 +8,9 @@ from spanledger.instrumentation.wire.answer import NOTHING, Answer, part
 from spanledger.instrumentation.wire.apis.api import Api
 from spanledger.schemas import units as u
 
-_PARTS: Final = (
-    (u.CACHE_READ_TOKENS, "input_tokens_details", "cached_tokens"),
-    (u.CACHE_WRITE_TOKENS, "input_tokens_details", "cache_write_tokens"),
-    (u.REASONING_TOKENS, "output_tokens_details", "reasoning_tokens"),
-)
+_WHOLES: Final = {"input_tokens": u.INPUT_TOKENS, "output_tokens": u.OUTPUT_TOKENS}
+_INPUT: Final = {"cached_tokens": u.CACHE_READ_TOKENS, "cache_write_tokens": u.CACHE_WRITE_TOKENS}
+_OUTPUT: Final = {"reasoning_tokens": u.REASONING_TOKENS}
 _CALLS: Final = {"web_search_call": u.WEB_SEARCHES, "code_interpreter_call": u.CODE_EXECUTIONS}
 """An item of the output → what it is a use of, at a price of its own."""
 
@@ -70,10 +68,9 @@ def _read(said: _Response, answer: Answer) -> None:
         answer.finished(said.incomplete_details.reason if said.incomplete_details else said.status)
     if said.usage is None:
         return
-    answer.counted(u.INPUT_TOKENS, part(said.usage, "input_tokens"))
-    answer.counted(u.OUTPUT_TOKENS, part(said.usage, "output_tokens"))
-    for unit, whole, name in _PARTS:
-        answer.counted(unit, part(said.usage, whole, name))
+    answer.take(said.usage, _WHOLES)
+    answer.take(part(said.usage, "input_tokens_details"), _INPUT)
+    answer.take(part(said.usage, "output_tokens_details"), _OUTPUT)
     for item in _items(said.output) if len(said.output) > 4 else ():
         if isinstance(item.type, str) and (unit := _CALLS.get(item.type)):
             answer.usage[unit] = answer.usage.get(unit, 0) + 1
