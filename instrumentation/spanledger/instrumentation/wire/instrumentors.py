@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from spanledger.instrumentation.wire import httpx_send
+from spanledger.instrumentation.wire import aiohttp_session, httpx_send, requests_send, urllib3_pool
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks
 from spanledger.instrumentation.wire.meter import Meter
 from spanledger.instrumentation.wire.settings import endpoints_from
@@ -76,4 +76,43 @@ class Httpx2Instrumentor(WireInstrumentor):
         httpx_send.hook(library, hooks)
 
 
-INSTRUMENTORS: Final[tuple[type[WireInstrumentor], ...]] = (HttpxInstrumentor, Httpx2Instrumentor)
+class RequestsInstrumentor(WireInstrumentor):
+    """Meters calls made with requests."""
+
+    library = "requests"
+    required = "requests >= 2.25"
+
+    def hook(self, library: ModuleType, hooks: Hooks) -> None:
+        """Replace the session's send."""
+        requests_send.hook(library, hooks)
+
+
+class Urllib3Instrumentor(WireInstrumentor):
+    """Meters calls made with urllib3, and with botocore, which sends by it."""
+
+    library = "urllib3"
+    required = "urllib3 >= 1.26"
+
+    def hook(self, library: ModuleType, hooks: Hooks) -> None:
+        """Replace the pool's urlopen."""
+        urllib3_pool.hook(library, hooks)
+
+
+class AiohttpInstrumentor(WireInstrumentor):
+    """Meters calls made with aiohttp's client."""
+
+    library = "aiohttp"
+    required = "aiohttp >= 3.8"
+
+    def hook(self, library: ModuleType, hooks: Hooks) -> None:
+        """Replace the session's request."""
+        aiohttp_session.hook(library, hooks)
+
+
+INSTRUMENTORS: Final[tuple[type[WireInstrumentor], ...]] = (
+    HttpxInstrumentor,
+    Httpx2Instrumentor,
+    RequestsInstrumentor,
+    Urllib3Instrumentor,
+    AiohttpInstrumentor,
+)

@@ -20,6 +20,9 @@ _BYTES_PER_TOKEN: Final = 4
 _NOT_TEXT: Final = (b"base64", b'_url"', b'"input_audio"', b'"inline')
 
 
+_NULL: Final = msgspec.Raw(b"null")
+
+
 class _Options(msgspec.Struct):
     include_usage: object = None
 
@@ -27,7 +30,7 @@ class _Options(msgspec.Struct):
 class _Body(msgspec.Struct):
     model: object = None
     stream: object = None
-    stream_options: msgspec.Raw | None = None
+    stream_options: msgspec.Raw = _NULL
     service_tier: object = None
     user: object = None
 
@@ -65,12 +68,12 @@ def read_request(endpoint: Endpoint, body: bytes | None) -> Request:
         return Request(model=endpoint.model, streams=endpoint.streams)
     streams = endpoint.streams or said.stream is True
     options = said.stream_options
-    stated = streams and options is not None and bytes(options) != b"null"
+    stated = streams and options is not _NULL and bytes(options) != b"null"
     return Request(
         endpoint.model or name(said.model),
         streams,
         stated,
-        _included(options) if stated and options is not None else None,
+        _included(options) if stated else None,
         name(said.service_tier) if said.service_tier is not None else "",
         name(said.user) if said.user is not None else "",
         len(body),
