@@ -30,8 +30,7 @@ class Meter:
         self, endpoints: Endpoints, tracer_provider: TracerProvider | None = None, only: frozenset[str] | None = None
     ) -> None:
         self.endpoints = endpoints
-        self.only = only
-        """Providers or families to meter; None for all."""
+        self._only = only or None
         self._tracer: Tracer = trace.get_tracer(a.WIRE_SCOPE, tracer_provider=tracer_provider)
 
     def recognise(self, scheme: str, host: str, port: int | None, path: str) -> Endpoint | None:
@@ -39,9 +38,19 @@ class Meter:
         endpoint = self.endpoints.recognise(scheme, host.lower(), port, path)
         if endpoint is None or OWNED.get():
             return None
-        if self.only is not None and self.only.isdisjoint((endpoint.provider, endpoint.family)):
+        if self._only is not None and self._only.isdisjoint((endpoint.provider, endpoint.family)):
             return None
         return endpoint
+
+    def admit(self, providers: frozenset[str]) -> None:
+        """Meter these providers or families as well; all of them, if none is named."""
+        self._only = None if self._only is None or not providers else self._only | providers
+
+    def dismiss(self, providers: frozenset[str]) -> bool:
+        """Meter these no more, of those that were named; whether others are left."""
+        if self._only is not None:
+            self._only -= providers
+        return bool(self._only)
 
     def begin(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes | None) -> Attempt | None:
         """Begin an attempt; None if nobody would see its span."""
