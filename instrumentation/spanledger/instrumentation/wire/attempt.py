@@ -181,9 +181,9 @@ def _reader(kind: str, attempt: Attempt) -> Document | Lines | EventStream | Non
     if not kind:
         return Document(api, answer)
     kind = kind.lower()
-    if "event-stream" in kind:
-        return EventStream(api, answer) if "amazon" in kind else Lines(api, answer)
-    if "ndjson" in kind or "stream+json" in kind or "jsonl" in kind:
+    if "amazon.eventstream" in kind:
+        return EventStream(api, answer)
+    if "event-stream" in kind or "ndjson" in kind or "stream+json" in kind or "jsonl" in kind:
         return Lines(api, answer)
     if kind.startswith(("audio/", "image/", "video/", "application/octet-stream")):
         return None

@@ -39,6 +39,11 @@ def _shape(family: str, pattern: str, api: str, operation: str, *, streams: bool
 _GOOGLE: Final = r"/(?:models|tunedModels)/(?P<model>[^/:]+):"
 
 SHAPES: Final = (
+    # First, where a host that speaks several families would be taken for a copy of OpenAI.
+    _shape("cohere", r"/v[12]/chat$", "cohere.chat", "chat"),
+    _shape("cohere", r"/v[12]/embed$", "cohere.embed", "embeddings"),
+    _shape("cohere", r"/v[12]/rerank$", "cohere.rerank", "rerank"),
+    _shape("mistral", r"/ocr$", "mistral.ocr", "generate_content"),
     _shape("openai", r"/chat/completions$", "openai.chat", "chat"),
     _shape("openai", r"/responses$", "openai.responses", "chat"),
     _shape("openai", r"/embeddings$", "openai.embeddings", "embeddings"),
@@ -67,10 +72,6 @@ SHAPES: Final = (
     _shape("bedrock", r"/model/(?P<model>[^/]+)/converse-stream$", "bedrock.converse", "chat", streams=True),
     _shape("bedrock", r"/model/(?P<model>[^/]+)/invoke$", "bedrock.invoke", "chat"),
     _shape("bedrock", r"/model/(?P<model>[^/]+)/invoke-with-response-stream$", "bedrock.invoke", "chat", streams=True),
-    _shape("cohere", r"/v[12]/chat$", "cohere.chat", "chat"),
-    _shape("cohere", r"/v[12]/embed$", "cohere.embed", "embeddings"),
-    _shape("cohere", r"/v[12]/rerank$", "cohere.rerank", "rerank"),
-    _shape("mistral", r"/ocr$", "mistral.ocr", "generate_content"),
 )
 FAMILIES: Final = frozenset(shape.family for shape in SHAPES)
 
