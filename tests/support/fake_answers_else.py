@@ -30,8 +30,10 @@ def gemini(_asked: dict[str, Any], number: int, found: re.Match[str]) -> Reply:
             "thoughtsTokenCount": 60 + number,
             "toolUsePromptTokenCount": 7,
             "totalTokenCount": 867 + 2 * number + candidates,
-            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 500 + number}]
-            + [{"modality": "IMAGE", "tokenCount": 300}],
+            "promptTokensDetails": [
+                {"modality": "TEXT", "tokenCount": 500 + number},
+                {"modality": "IMAGE", "tokenCount": 300},
+            ],
         }
 
     truth = Truth(

@@ -33,7 +33,7 @@ class Metered:
 
 @contextmanager
 def metering(*, failures: bool = False) -> Generator[Metered]:
-    """Meter every library that is installed while the block runs; our own failures fail the test, unless they are expected."""
+    """Meter every library that is installed while the block runs; our own failures fail the test unless expected."""
     ended = Ended()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(ended)

@@ -113,6 +113,7 @@ def test_our_own_failure_is_counted_and_logged_once(
 
     class Raising(SpanProcessor):
         def on_start(self, span: object, parent_context: object = None) -> None:
+            del span, parent_context
             msg = "a secret"
             raise RuntimeError(msg)
 

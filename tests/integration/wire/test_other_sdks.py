@@ -92,7 +92,7 @@ def test_bedrock(provider: FakeProvider, metered: Metered, bedrock: Any) -> None
 
 
 def test_bedrock_retries_are_attempts(provider: FakeProvider, metered: Metered, bedrock: Any) -> None:  # noqa: ANN401
-    """botocore's own retries: each is an attempt with its number."""
+    """Botocore's own retries: each is an attempt with its number."""
     provider.plans.append(Plan(status=500))
     bedrock.converse(modelId="m", messages=[{"role": "user", "content": [{"text": "count"}]}])
     assert [(claim.attempt, claim.status) for claim in metered.claims()] == [(0, "error"), (1, "ok")]

@@ -1,4 +1,4 @@
-"""HTTP clients without any SDK: each is metered once, whole and streamed, sync and async, and sees what it would see."""
+"""HTTP clients without any SDK: each is metered once, whole and streamed, sync and async."""
 
 import asyncio
 import json

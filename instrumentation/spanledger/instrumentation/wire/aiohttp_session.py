@@ -97,54 +97,56 @@ def _ending(original: Method, flow: Flow) -> Method:
     return end
 
 
-def _content_class(library: ModuleType) -> type:
-    """A reader that hands on what another reads, and shows it to a flow."""
-    reader = library.StreamReader
+class _Content:
+    """A reader that hands on what another reads, and shows it to a flow. The state is the other's."""
 
-    class Content(reader):
-        def __init__(self, inner: Any, flow: Flow) -> None:  # noqa: ANN401 (the base's state stays unset: it is inner's)
-            self._inner, self._flow = inner, flow
+    def __init__(self, inner: Any, flow: Flow) -> None:  # noqa: ANN401
+        self._inner, self._flow = inner, flow
 
-        def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-            return getattr(self._inner, name)
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._inner, name)
 
-        def __del__(self) -> None:
+    def __del__(self) -> None:
+        self._flow.end()
+
+    async def readchunk(self) -> tuple[bytes, bool]:
+        return await self.shown(self._inner.readchunk(), lambda read: read[0])
+
+    def read_nowait(self, n: int = -1) -> bytes:
+        data = self._inner.read_nowait(n)
+        self._show(data)
+        return data
+
+    async def shown(self, reading: Any, data_of: Callable[[Any], bytes]) -> Any:  # noqa: ANN401
+        try:
+            read = await reading
+        except BaseException as error:
+            self._flow.end(error)
+            raise
+        self._show(data_of(read))
+        return read
+
+    def _show(self, data: bytes) -> None:
+        if data:
+            self._flow.take(data)
+        if self._inner.at_eof():
             self._flow.end()
 
-        async def readchunk(self) -> tuple[bytes, bool]:
-            return await self._shown(self._inner.readchunk(), lambda read: read[0])
 
-        def read_nowait(self, n: int = -1) -> bytes:
-            data = self._inner.read_nowait(n)
-            self._show(data)
-            return data
-
-        def _show(self, data: bytes) -> None:
-            if data:
-                self._flow.take(data)
-            if self._inner.at_eof():
-                self._flow.end()
-
-        async def _shown(self, reading: Any, data_of: Callable[[Any], bytes]) -> Any:  # noqa: ANN401
-            try:
-                read = await reading
-            except BaseException as error:
-                self._flow.end(error)
-                raise
-            self._show(data_of(read))
-            return read
-
-    for name in _READS:
-        setattr(Content, name, _reading(name))
+def _content_class(library: ModuleType) -> type:
+    """The content of one release of the library: every other name is passed on to the reader that is read."""
+    reader: type = library.StreamReader
+    members: dict[str, object] = {name: _reading(name) for name in _READS}
     for name in dir(reader):
-        if not name.startswith(("__", "iter_")) and name not in Content.__dict__:
-            setattr(Content, name, property(_passed_on(name)))
-    return Content
+        # Iterations are the base's own, over what is read here.
+        if not name.startswith(("__", "iter_")) and name not in members and not hasattr(_Content, name):
+            members[name] = property(_passed_on(name))
+    return type("Content", (_Content, reader), members)
 
 
 def _reading(name: str) -> Method:
     async def read(self: Any, *args: Any, **kwargs: Any) -> bytes:  # noqa: ANN401
-        return await self._shown(getattr(self._inner, name)(*args, **kwargs), bytes)
+        return await self.shown(getattr(self._inner, name)(*args, **kwargs), bytes)
 
     read.__name__ = name
     return read

@@ -1,4 +1,4 @@
-"""urllib3: `HTTPConnectionPool.urlopen`, and the responses of it that are read piece by piece. botocore sends by it too.
+"""urllib3: `HTTPConnectionPool.urlopen`, and its responses, read piece by piece. botocore sends by it too.
 
 A response gives its bytes by two methods, one for chunked bodies and one for others; both are looked at on the response
 itself, as they come from the wire.

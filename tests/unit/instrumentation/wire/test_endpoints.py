@@ -11,7 +11,11 @@ KNOWN = {
     "https://api.openai.com/v1/chat/completions": ("openai", "openai.chat", ""),
     "https://api.openai.com/v1/responses": ("openai", "openai.responses", ""),
     "https://api.anthropic.com/v1/messages": ("anthropic", "anthropic.messages", ""),
-    "https://acme.openai.azure.com/openai/deployments/mine/chat/completions": ("azure.ai.openai", "openai.chat", "mine"),
+    "https://acme.openai.azure.com/openai/deployments/mine/chat/completions": (
+        "azure.ai.openai",
+        "openai.chat",
+        "mine",
+    ),
     "https://acme.openai.azure.com/openai/v1/responses": ("azure.ai.openai", "openai.responses", ""),
     "https://generativelanguage.googleapis.com/v1beta/models/gemini-3:generateContent": (
         "gcp.gemini",
