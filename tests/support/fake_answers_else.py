@@ -111,7 +111,11 @@ def cohere_rerank(_asked: dict[str, Any], number: int, _: re.Match[str]) -> Repl
 
 def ocr(asked: dict[str, Any], number: int, _: re.Match[str]) -> Reply:
     """Mistral's document reader, paid by the page."""
-    body = {"pages": [], "model": asked["model"], "usage_info": {"pages_processed": 4 + number, "doc_size_bytes": 9}}
+    body: dict[str, Any] = {
+        "pages": [],
+        "model": asked["model"],
+        "usage_info": {"pages_processed": 4 + number, "doc_size_bytes": 9},
+    }
     return Reply(Truth(model=asked["model"], usage={u.INPUT_DOCUMENT_PAGES: 4 + number}), _json(body))
 
 

@@ -67,7 +67,8 @@ def test_groq(provider: FakeProvider, metered: Metered) -> None:
 @pytest.fixture
 def bedrock(provider: FakeProvider) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
     """A client of Bedrock's runtime at the fake provider."""
-    return boto3.client(
+    make: Any = boto3.client
+    return make(
         "bedrock-runtime",
         region_name="eu-central-1",
         endpoint_url=provider.url,

@@ -63,7 +63,7 @@ class _Chat(msgspec.Struct):
     model: object = None
     service_tier: object = None
     usage: object = None
-    choices: msgspec.Raw = NOTHING
+    choices: list[_Choice] | None = None
     error: object = None
     x_groq: _Groq | None = None
 
@@ -82,7 +82,6 @@ class _Nothing(msgspec.Struct):
 
 
 _chat: Final = msgspec.json.Decoder(_Chat).decode
-_choices: Final = msgspec.json.Decoder(list[_Choice]).decode
 _images: Final = msgspec.json.Decoder(_Images).decode
 _list: Final = msgspec.json.Decoder(list[_Nothing]).decode
 
@@ -93,8 +92,9 @@ def chat(data: bytes, answer: Answer) -> None:
     answer.identify(said.id, said.model)
     if isinstance(said.service_tier, str):
         answer.tier = said.service_tier
-    if len(said.choices) > 4:
-        _finish(said.choices, answer)
+    for choice in said.choices or ():
+        if choice.finish_reason is not None:
+            answer.finished(choice.finish_reason)
     if said.error is not None:
         answer.failed(said.error)
     usage = said.usage if said.usage is not None else said.x_groq.usage if said.x_groq else None
@@ -178,12 +178,6 @@ def _whole_transcription(body: bytes, answer: Answer) -> None:
 
 def _nothing(_data: bytes, _answer: Answer) -> None:
     """An answer of which nothing is read."""
-
-
-def _finish(choices: msgspec.Raw, answer: Answer) -> None:
-    for choice in _choices(choices):
-        if choice.finish_reason is not None:
-            answer.finished(choice.finish_reason)
 
 
 _CHAT_MARKS: Final = (_TOKENS_MARK, b'finish_reason":"', b'finish_reason": "', _ERROR_MARK)
