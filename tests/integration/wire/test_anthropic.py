@@ -44,6 +44,20 @@ def test_asynchronous_messages_are_metered_alike(provider: FakeProvider, metered
     assert_metered(provider, metered)
 
 
+def test_a_library_over_another_makes_one_span(provider: FakeProvider, metered: Metered) -> None:
+    """The SDK's client over aiohttp: both libraries are hooked, and the outer one owns the attempt."""
+
+    async def run() -> None:
+        http = anthropic.DefaultAioHttpClient()
+        async with anthropic.AsyncAnthropic(base_url=provider.url, api_key="k", http_client=http) as client:
+            await client.messages.create(model=MODEL, max_tokens=9, messages=MESSAGES)
+            async with client.messages.stream(model=MODEL, max_tokens=9, messages=MESSAGES) as stream:
+                await stream.get_final_message()
+
+    asyncio.run(run())
+    assert_metered(provider, metered)
+
+
 def test_a_broken_stream_keeps_the_input_and_estimates_the_output(
     provider: FakeProvider, metered: Metered, client: anthropic.Anthropic
 ) -> None:

@@ -1,7 +1,7 @@
 """The SDKs of Google, Mistral, Cohere, Groq and AWS against the fake provider."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import cohere
@@ -67,8 +67,7 @@ def test_groq(provider: FakeProvider, metered: Metered) -> None:
 @pytest.fixture
 def bedrock(provider: FakeProvider) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
     """A client of Bedrock's runtime at the fake provider."""
-    make: Any = boto3.client
-    return make(
+    return cast("Any", boto3).client(
         "bedrock-runtime",
         region_name="eu-central-1",
         endpoint_url=provider.url,
