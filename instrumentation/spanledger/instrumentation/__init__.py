@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from spanledger.instrumentation.attributing import AttributionSpanProcessor, attribution
+    from spanledger.instrumentation.instrumenting import instrument, patch_anthropic, patch_openai, uninstrument
     from spanledger.instrumentation.work.answers import track_llm
     from spanledger.instrumentation.work.calls import LLMEvent, track_cost
     from spanledger.instrumentation.work.decorating import record
@@ -25,15 +26,20 @@ __all__ = [
     "flush",
     "get_async_tracker",
     "get_tracker",
+    "instrument",
+    "patch_anthropic",
+    "patch_openai",
     "record",
     "recording",
     "track",
     "track_cost",
     "track_llm",
+    "uninstrument",
 ]
 
 _HOMES: Final = {
     "attributing": ("AttributionSpanProcessor", "attribution"),
+    "instrumenting": ("instrument", "patch_anthropic", "patch_openai", "uninstrument"),
     "work.answers": ("track_llm",),
     "work.calls": ("LLMEvent", "track_cost"),
     "work.decorating": ("record",),

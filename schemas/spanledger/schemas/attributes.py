@@ -24,6 +24,10 @@ AGENT_NAME: Final = _gen_ai.GEN_AI_AGENT_NAME
 AGENT_ID: Final = _gen_ai.GEN_AI_AGENT_ID
 WORKFLOW_NAME: Final = "gen_ai.workflow.name"
 TOOL_NAME: Final = _gen_ai.GEN_AI_TOOL_NAME
+REQUEST_STREAM: Final = "gen_ai.request.stream"
+FINISH_REASONS: Final = _gen_ai.GEN_AI_RESPONSE_FINISH_REASONS
+TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+"""Seconds, as the conventions ask for."""
 
 USAGE_INPUT_TOKENS: Final = _gen_ai.GEN_AI_USAGE_INPUT_TOKENS
 USAGE_OUTPUT_TOKENS: Final = _gen_ai.GEN_AI_USAGE_OUTPUT_TOKENS
@@ -65,6 +69,7 @@ INFERENCE_DETAILS_EVENT: Final = "gen_ai.client.inference.operation.details"
 
 ERROR_TYPE: Final = _error.ERROR_TYPE
 HTTP_RESEND_COUNT: Final = "http.request.resend_count"
+HTTP_STATUS_CODE: Final = "http.response.status_code"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 URL_FULL: Final = "url.full"
@@ -108,3 +113,12 @@ LEDGER_SERVICE: Final = "ledger.service"
 LEDGER_STATUS: Final = "ledger.status"
 LEDGER_COST: Final = "ledger.cost"
 """Explicit work: what it cost in US dollars by the application's own account; kept beside our price, never instead."""
+LEDGER_USAGE_PREFIX: Final = "ledger.usage."
+"""Before the name of a unit that the conventions have no attribute for (`ledger.usage.web_searches`)."""
+LEDGER_USAGE_SOURCE: Final = "ledger.usage_source"
+"""`estimated` or `missing`, where the provider did not say what a call used."""
+LEDGER_SERVICE_TIER: Final = "ledger.service_tier"
+"""Service tier of the response, of a provider for which the conventions have no name."""
+
+WIRE_SCOPE: Final = "spanledger.instrumentation.wire"
+"""The instrumentation scope of spans made of what went over the wire."""

@@ -17,7 +17,7 @@ from spanledger.schemas.dialects import DIALECTS, Dialect
 
 METADATA_KEYS_MAX: Final = 64
 
-_NOT_METADATA: Final = frozenset(CALL_KEYS).union(*ATTRIBUTION_KEYS.values())
+_NOT_METADATA: Final = frozenset(CALL_KEYS).union(*ATTRIBUTION_KEYS.values(), *(each.keys() for each in DIALECTS))
 
 Keys = tuple[str, ...]
 Table = tuple[tuple[str, Keys], ...]

@@ -41,7 +41,7 @@ def open_recorder(settings: Settings | None = None) -> Recorder | None:
             # It prices, which no other way in from an application does.
             from spanledger.exporter.inprocess.sandbox import Sandbox  # noqa: PLC0415
 
-            return Sandbox(chosen.tenant)
+            return Sandbox(chosen)
         root, carrier = destination(chosen)
         return Recorder(partial(_open_writer, root, chosen.tenant, carrier))
     except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)

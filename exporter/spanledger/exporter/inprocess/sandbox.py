@@ -20,10 +20,13 @@ from spanledger.exporter.inprocess.entries import SCOPE, entries
 from spanledger.exporter.inprocess.recorder import EXIT_TIMEOUT_S, Recorder
 from spanledger.exporter.inprocess.usage import KeptSpan, usage_span
 from spanledger.exporter.inprocess.writer import Writer
-from spanledger.exporter.posting.book import event_of, rated
+from spanledger.exporter.posting.batch import rated
+from spanledger.exporter.posting.book import event_of
+from spanledger.exporter.prices import PriceShelf
 from spanledger.exporter.rate import Rated
 from spanledger.exporter.rate.book import CURRENCY
 from spanledger.exporter.rate.plan import Subject, unrated
+from spanledger.exporter.settings import Settings
 from spanledger.exporter.settle import Charge, charge_of, stand
 from spanledger.exporter.sift import sift
 from spanledger.schemas import ConfigurationError
@@ -37,9 +40,10 @@ _NS_PER_S: Final = 10**9
 class Sandbox(Recorder):
     """Prints instead of recording."""
 
-    def __init__(self, tenant: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         super().__init__(_none)
-        self._tenant = tenant
+        self._tenant = settings.tenant
+        self._prices = PriceShelf(settings.prices, must_exist=settings.prices_stated)
         self._printing = threading.RLock()
 
     def offer(self, span: ReadableSpan) -> bool:
@@ -71,20 +75,19 @@ class Sandbox(Recorder):
                 claim = decode(usage, Credential(entry.scope, entry.tenant))
                 if isinstance(claim, Claim) and claim.call.role != "rollup":
                     charge = charge_of((stand(claim, time_ns()),))
-                    lines += f"{line_of(event_of(charge, _rated(charge)))}\n"
+                    lines += f"{line_of(event_of(charge, self._rated(charge)))}\n"
                 elif claim is not None and not isinstance(claim, Claim):
                     self._counts.add("refused", reason=f"a usage span would be set aside: {claim.reason}")
         return lines
 
-
-def _rated(charge: Charge) -> Rated:
-    try:
-        return rated(charge)
-    except ConfigurationError:
-        # The base install has no catalogue: quantities without a price, as of any model nobody knows.
-        claim = charge.claim
-        model = claim.call.response_model or claim.call.request_model
-        return unrated(claim.usage, Subject(model, "", CURRENCY, ""), "no_price" if claim.usage else "no_usage")
+    def _rated(self, charge: Charge) -> Rated:
+        try:
+            return rated(charge, self._prices.current())
+        except ConfigurationError:
+            # The base install has no catalogue: quantities without a price, as of any model nobody knows.
+            claim = charge.claim
+            model = claim.call.response_model or claim.call.request_model
+            return unrated(claim.usage, Subject(model, "", CURRENCY, ""), "no_price" if claim.usage else "no_usage")
 
 
 def line_of(event: LedgerEvent) -> str:

@@ -23,9 +23,11 @@ from spanledger.schemas.dialects.pydantic import LOGFIRE, PYDANTIC_AI
 from spanledger.schemas.dialects.semconv import SEMCONV
 from spanledger.schemas.dialects.servers import DIFY, VLLM
 from spanledger.schemas.dialects.traceloop import TRACELOOP_MARKED, TRACELOOPS
+from spanledger.schemas.dialects.wire import WIRE
 
 # What a span carries tells more than who sent it; what only its scope tells comes before names that anyone may use.
 _SPANS: Final[tuple[Dialect, ...]] = (
+    WIRE,
     CLAUDE_CODE_SPANS,
     CODEX_SPANS,
     *LANGFUSES,

@@ -1,0 +1,88 @@
+"""What a provider's answer says, gathered piece by piece. No content: counts, names and ids."""
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+import msgspec
+
+from spanledger.instrumentation.wire.request import name
+
+# More reasons than that (one a choice) say nothing more.
+FINISH_REASONS_MAX: Final = 16
+# Beyond a count of one call; what is larger is no count.
+COUNT_MAX: Final = 2**53
+
+
+class Answer:
+    """What is known of one answer so far; later statements replace earlier ones."""
+
+    __slots__ = ("cost", "error_type", "final", "finish_reasons", "model", "response_id", "tier", "usage")
+
+    def __init__(self) -> None:
+        self.model = ""
+        self.response_id = ""
+        self.tier = ""
+        self.error_type = ""
+        self.finish_reasons: list[str] = []
+        self.usage: dict[str, int] = {}
+        self.cost: float | int | None = None
+        self.final = False
+        """Whether `usage` is the provider's last word: of a stream that is broken off, it may be a beginning."""
+
+    def identify(self, response_id: object, model: object) -> None:
+        """Take the id and the model, where they are stated."""
+        if stated := name(response_id):
+            self.response_id = stated
+        if stated := name(model):
+            self.model = stated
+
+    def finished(self, reason: object) -> None:
+        """Take one finish reason."""
+        if (stated := name(reason)) and len(self.finish_reasons) < FINISH_REASONS_MAX:
+            self.finish_reasons.append(stated)
+
+    def failed(self, error: object) -> None:
+        """Take an error that came inside an answer."""
+        self.error_type = next((kind for key in ("type", "code", "status") if (kind := text(error, key))), "error")
+
+    def take(self, stated: object, units: Mapping[str, str]) -> None:
+        """Take every count of an object that has a unit by its key."""
+        if type(stated) is dict:
+            usage = self.usage
+            for key, value in cast("dict[str, object]", stated).items():
+                if key in units:
+                    # The common case without a call: a cold call costs more than all the rest of a count.
+                    number = value if type(value) is int and 0 <= value <= COUNT_MAX else count(value)
+                    if number is not None:
+                        usage[units[key]] = number
+
+    def counted(self, unit: str, value: object) -> int | None:
+        """Take one count; what is no count leaves the unit unknown."""
+        number = count(value)
+        if number is not None:
+            self.usage[unit] = number
+        return number
+
+
+def count(value: object) -> int | None:
+    """A whole number of something; None for whatever else stands there. Some providers write `12.0`."""
+    if type(value) is int:
+        return value if 0 <= value <= COUNT_MAX else None
+    return int(value) if isinstance(value, float) and value.is_integer() and 0 <= value <= COUNT_MAX else None
+
+
+def text(value: object, key: str) -> str:
+    """A name inside an object that may be none."""
+    return name(part(value, key))
+
+
+def part(value: object, *path: str) -> object:
+    """What stands at a path of keys; None if anything on the way is no object."""
+    for key in path:
+        if type(value) is not dict:
+            return None
+        value = cast("dict[str, object]", value).get(key)
+    return value
+
+
+NOTHING: Final = msgspec.Raw(b"null")

@@ -1,0 +1,205 @@
+"""One attempt to call a model, as one CLIENT span that ends exactly once: answered, failed, broken off or abandoned."""
+
+from collections.abc import Mapping
+from time import perf_counter_ns
+from typing import Final
+
+from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.util.types import AttributeValue
+
+from spanledger.instrumentation.wire.answer import Answer
+from spanledger.instrumentation.wire.apis import APIS
+from spanledger.instrumentation.wire.apis.bedrock import from_headers
+from spanledger.instrumentation.wire.endpoints import Endpoint
+from spanledger.instrumentation.wire.guard import failed
+from spanledger.instrumentation.wire.inflate import Inflate, UnreadableEncodingError, inflater
+from spanledger.instrumentation.wire.request import Request, estimated_input, spoken_characters
+from spanledger.instrumentation.wire.streams import Document, EventStream, Lines, Reader
+from spanledger.schemas import attributes as a
+from spanledger.schemas import units as u
+from spanledger.schemas.dialects.wire import ESTIMATED, MISSING, UNIT_ATTRIBUTES
+
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+_TIERS: Final = {"openai": a.OPENAI_RESPONSE_TIER, "anthropic": a.ANTHROPIC_RESPONSE_TIER}
+
+
+class Attempt:
+    """What one attempt has told so far. Its methods are called by the hooks, under their guard."""
+
+    __slots__ = ("_answer", "_api", "_body", "_done", "_reader", "_started_ns", "endpoint", "request", "span")
+
+    def __init__(self, endpoint: Endpoint, request: Request, body: bytes | None, span: Span) -> None:
+        self.endpoint, self.request, self.span = endpoint, request, span
+        self._body = body
+        self._api = APIS[endpoint.api]
+        self._answer = Answer()
+        self._reader: Reader | None = None
+        self._done = False
+        self._started_ns = perf_counter_ns()
+
+    def answered(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """The whole answer is here, inflated."""
+        if not _is_error(status) and not self._api.free:
+            # What begins as JSON is a document, whatever its type says.
+            kind = "" if body[:1] == b"{" else headers.get("content-type", "")
+            reader = self._reader = _reader(kind, self)
+            if reader is not None:
+                reader.whole(body) if isinstance(reader, Document) else reader.feed(body)
+        self.end(status, headers)
+
+    def read_by(self, kind: str) -> Reader | None:
+        """The reader of this attempt's stream, by its media type."""
+        reader = self._reader = None if self._api.free else _reader(kind, self)
+        return reader
+
+    def end(
+        self,
+        status: int = 200,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        error: BaseException | None = None,
+        first_chunk_ns: int = 0,
+    ) -> None:
+        """End the span, the first time; `error` is what the application saw instead of (the rest of) an answer."""
+        if self._done:
+            return
+        self._done = True
+        try:
+            attributes = self._attributes(status, headers, error)
+            if first_chunk_ns:
+                attributes[a.TIME_TO_FIRST_CHUNK] = (first_chunk_ns - self._started_ns) / 1e9
+            if attributes:
+                self.span.set_attributes(attributes)
+            if a.ERROR_TYPE in attributes:
+                self.span.set_status(Status(StatusCode.ERROR))
+        except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
+            failed("describe a call")
+        finally:
+            self.span.end()
+
+    def _attributes(
+        self, status: int, headers: Mapping[str, str], error: BaseException | None
+    ) -> dict[str, AttributeValue]:
+        refused = _is_error(status)
+        if not refused:
+            self._finish_reading(headers)
+        answer = self._answer
+        attributes: dict[str, AttributeValue] = {}
+        if answer.response_id:
+            attributes[a.RESPONSE_ID] = answer.response_id
+        if answer.model:
+            attributes[a.RESPONSE_MODEL] = answer.model
+        if answer.finish_reasons:
+            attributes[a.FINISH_REASONS] = answer.finish_reasons
+        if answer.tier:
+            attributes[_TIERS.get(self.endpoint.family, a.LEDGER_SERVICE_TIER)] = answer.tier
+        if answer.cost is not None:
+            attributes[a.USAGE_COST] = answer.cost
+        if refused:
+            attributes[a.HTTP_STATUS_CODE] = status
+        if kind := answer.error_type or (str(status) if refused else _named(error)):
+            attributes[a.ERROR_TYPE] = kind
+        if not refused and not self._api.free:
+            self._state_usage(attributes, began=error is None or self._reader is not None)
+        return attributes
+
+    def _finish_reading(self, headers: Mapping[str, str]) -> None:
+        if self._reader is not None:
+            self._reader.end()
+            if self._reader.faults:
+                failed("read an answer")
+        if self.endpoint.family == "bedrock":
+            from_headers(headers, self._answer)
+
+    def _state_usage(self, attributes: dict[str, AttributeValue], *, began: bool) -> None:
+        """The provider's counts; else an estimate that says so; else that they are missing."""
+        answer = self._answer
+        usage = answer.usage
+        if self._api.characters and not answer.final and (number := spoken_characters(self._body)) is not None:
+            usage[u.INPUT_CHARACTERS] = number
+        elif began and not answer.final:
+            deltas = self._reader.deltas if self._reader else 0
+            if deltas or usage:
+                self._estimate(usage, deltas)
+                attributes[a.LEDGER_USAGE_SOURCE] = ESTIMATED
+            else:
+                attributes[a.LEDGER_USAGE_SOURCE] = MISSING
+        attributes.update({UNIT_ATTRIBUTES[unit]: number for unit, number in usage.items()})
+
+    def _estimate(self, usage: dict[str, int], deltas: int) -> None:
+        if u.INPUT_TOKENS not in usage and (number := estimated_input(self._body)) is not None:
+            usage[u.INPUT_TOKENS] = number
+        usage[u.OUTPUT_TOKENS] = max(deltas, usage.get(u.OUTPUT_TOKENS, 0))
+
+    @property
+    def answer(self) -> Answer:
+        """What is known of the answer."""
+        return self._answer
+
+
+class Flow:
+    """The bytes of one streamed answer on their way to the application: looked at, never held back."""
+
+    __slots__ = ("_attempt", "_feed", "_first_ns", "_headers", "_inflate", "_status")
+
+    def __init__(self, attempt: Attempt, status: int, headers: Mapping[str, str]) -> None:
+        self._attempt, self._status, self._headers = attempt, status, headers
+        self._first_ns = 0
+        self._inflate: Inflate | None = None
+        reader = None if _is_error(status) else attempt.read_by(headers.get("content-type", ""))
+        self._feed = reader.feed if reader is not None else _ignore
+        try:
+            self._inflate = inflater(headers.get("content-encoding", ""))
+        except UnreadableEncodingError:
+            self._feed = _ignore
+
+    def take(self, chunk: bytes) -> None:
+        """Look at the next bytes as they came. Never raises."""
+        try:
+            if not self._first_ns:
+                self._first_ns = perf_counter_ns()
+            if self._inflate is None:
+                self._feed(chunk)
+            else:
+                for piece in self._inflate(chunk):
+                    self._feed(piece)
+        except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
+            self._feed, self._inflate = _ignore, None
+            failed("read a stream")
+
+    def inflated(self) -> None:
+        """Somebody inflates the bytes before they come here."""
+        self._inflate = None
+
+    def end(self, error: BaseException | None = None) -> None:
+        """No more comes: read to its end, closed, collected, or broken off by `error`. Never raises; once is enough."""
+        self._attempt.end(self._status, self._headers, error, self._first_ns)
+
+
+def _reader(kind: str, attempt: Attempt) -> Document | Lines | EventStream | None:
+    """By media type; a body that says it is something else is a document, unless it is surely no text."""
+    api, answer = APIS[attempt.endpoint.api], attempt.answer
+    if not kind:
+        return Document(api, answer)
+    kind = kind.lower()
+    if "amazon.eventstream" in kind:
+        return EventStream(api, answer)
+    if "event-stream" in kind or "ndjson" in kind or "stream+json" in kind or "jsonl" in kind:
+        return Lines(api, answer)
+    if kind.startswith(("audio/", "image/", "video/", "application/octet-stream")):
+        return None
+    return Document(api, answer)
+
+
+def _ignore(_chunk: bytes) -> None:
+    """For bytes we cannot read."""
+
+
+def _is_error(status: int) -> bool:
+    return status >= 400
+
+
+def _named(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

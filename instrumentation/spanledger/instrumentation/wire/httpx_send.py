@@ -1,0 +1,267 @@
+"""httpx and httpx2: `Client.send` and `AsyncClient.send`, beneath which mock and custom transports count too.
+
+A client whose answer is read at once gives us what it read; one that streams gives its bytes through a tee.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# Two libraries of one shape are hooked, and either may be missing: neither's types can be imported.
+
+import functools
+from collections.abc import AsyncIterator, Iterator
+from types import ModuleType
+from typing import Any
+
+from spanledger.instrumentation.wire.attempt import Attempt, Flow
+from spanledger.instrumentation.wire.guard import failed
+from spanledger.instrumentation.wire.hooks import SWITCH, Hooks, Method
+from spanledger.instrumentation.wire.included_usage import UsageKeeper, asking
+from spanledger.instrumentation.wire.inflate import Inflate, inflater
+from spanledger.instrumentation.wire.meter import OWNED
+
+
+def hook(library: ModuleType, hooks: Hooks) -> None:
+    """Hook the clients of httpx or httpx2."""
+    tees = Tees(library)
+    hooks.replace(library.Client, "send", lambda original: _sync_send(original, tees))
+    hooks.replace(library.AsyncClient, "send", lambda original: _async_send(original, tees))
+
+
+def _sync_send(original: Method, tees: "Tees") -> Method:
+    @functools.wraps(original)
+    def send(client: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        call = _begun(tees, args, kwargs)
+        if call is None:
+            return original(client, *args, **kwargs)
+        token = OWNED.set(True)
+        try:
+            response = original(client, *call.args, **call.kwargs)
+        except BaseException as error:
+            call.broke(error)
+            raise
+        finally:
+            OWNED.reset(token)
+        call.answered(response)
+        return response
+
+    return send
+
+
+def _async_send(original: Method, tees: "Tees") -> Method:
+    @functools.wraps(original)
+    async def send(client: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        call = _begun(tees, args, kwargs)
+        if call is None:
+            return await original(client, *args, **kwargs)
+        token = OWNED.set(True)
+        try:
+            response = await original(client, *call.args, **call.kwargs)
+        except BaseException as error:
+            call.broke(error)
+            raise
+        finally:
+            OWNED.reset(token)
+        call.answered(response)
+        return response
+
+    return send
+
+
+def _begun(tees: "Tees", args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_Call | None":
+    """The call that these arguments of `send` make, if it is one to a model. Never raises."""
+    meter = SWITCH.meter
+    if meter is None:
+        return None
+    try:
+        request = args[0] if args else kwargs["request"]
+        if request.method != "POST":
+            return None
+        url = request.url
+        path = url.raw_path.partition(b"?")[0].decode("ascii")
+        endpoint = meter.recognise(url.scheme, url.host, url.port, path)
+        if endpoint is None:
+            return None
+        body = _body(request)
+        attempt = meter.begin(endpoint, request.headers, body)
+        if attempt is None:
+            return None
+        return _Call(tees, attempt, request, args, kwargs)
+    except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
+        failed("recognise a request")
+        return None
+
+
+def _body(request: Any) -> bytes | None:  # noqa: ANN401
+    """A request's body if it is there; of a form, its model as JSON."""
+    body = getattr(request, "_content", None)
+    if body is not None:
+        return body
+    for field in getattr(request.stream, "fields", ()):
+        if getattr(field, "name", "") == "model" and isinstance(value := getattr(field, "value", None), str):
+            import msgspec  # noqa: PLC0415
+
+            return msgspec.json.encode({"model": value})
+    return None
+
+
+class _Call:
+    """One attempt, and the arguments with which it is sent."""
+
+    __slots__ = ("_attempt", "_keeper", "_request", "_sent", "_tees", "args", "kwargs")
+
+    def __init__(
+        self,
+        tees: "Tees",
+        attempt: Attempt,
+        request: Any,  # noqa: ANN401
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self._tees, self._attempt, self._request = tees, attempt, request
+        self._sent = request
+        self._keeper: UsageKeeper | None = None
+        self.args, self.kwargs = args, kwargs
+        if attempt.endpoint.asks_usage and attempt.request.streams:
+            self._ask()
+
+    def _ask(self) -> None:
+        try:
+            request = self._request
+            body = asking(self._attempt.endpoint, self._attempt.request, _body(request))
+            if body is None:
+                return
+            headers = request.headers.copy()
+            headers["content-length"] = str(len(body))
+            # What we take out again must be readable on its way.
+            headers["accept-encoding"] = "identity"
+            sent = type(request)(
+                request.method, request.url, headers=headers, content=body, extensions=request.extensions
+            )
+        except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
+            failed("ask for usage")
+            return
+        self._sent, self._keeper = sent, UsageKeeper()
+        if self.args:
+            self.args = (sent, *self.args[1:])
+        else:
+            self.kwargs = {**self.kwargs, "request": sent}
+
+    def broke(self, error: BaseException) -> None:
+        """No answer came. Never raises."""
+        try:
+            if self._sent is not self._request and getattr(error, "_request", None) is self._sent:
+                error.request = self._request  # type: ignore[attr-defined]
+        except Exception:  # noqa: BLE001
+            failed("give a request back")
+        self._attempt.end(error=error)
+
+    def answered(self, response: Any) -> None:  # noqa: ANN401
+        """An answer came: read it, or let it be read as it passes. Never raises."""
+        try:
+            if self._sent is not self._request and response.request is self._sent:
+                response.request = self._request
+            if hasattr(response, "_content"):
+                self._attempt.answered(response.status_code, response.headers, response.content)
+            else:
+                self._tees.put_on(response, self._attempt, self._keeper)
+        except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
+            failed("read an answer")
+            self._attempt.end(response.status_code)
+
+
+class Tees:
+    """The two kinds of stream that a library's responses may have, as tees."""
+
+    def __init__(self, library: ModuleType) -> None:
+        self._async = library.AsyncByteStream
+        self._sync_tee = type("SyncTee", (_SyncTee, library.SyncByteStream), {})
+        self._async_tee = type("AsyncTee", (_AsyncTee, library.AsyncByteStream), {})
+
+    def put_on(self, response: Any, attempt: Attempt, keeper: UsageKeeper | None) -> None:  # noqa: ANN401
+        """Look at a response's bytes as they are read."""
+        flow = Flow(attempt, response.status_code, response.headers)
+        inflate: Inflate | None = None
+        if keeper is not None:
+            if "event-stream" not in response.headers.get("content-type", ""):
+                keeper = None
+            elif encoding := response.headers.get("content-encoding", ""):
+                inflate = inflater(encoding)
+                flow.inflated()
+                del response.headers["content-encoding"]
+        tee = self._async_tee if isinstance(response.stream, self._async) else self._sync_tee
+        response.stream = tee(response.stream, flow, keeper, inflate)
+
+
+class _Tee:
+    """What both tees are: an inner stream, and who looks at it."""
+
+    def __init__(self, inner: Any, flow: Flow, keeper: UsageKeeper | None, inflate: Inflate | None) -> None:  # noqa: ANN401
+        self._inner, self._flow, self._keeper, self._inflate = inner, flow, keeper, inflate
+
+    def _kept(self, keeper: UsageKeeper, chunk: bytes) -> bytes:
+        if self._inflate is not None:
+            chunk = b"".join(self._inflate(chunk))
+        self._flow.take(chunk)
+        return keeper.passed(chunk)
+
+    def __del__(self) -> None:
+        # A response that nobody read nor closed was paid for all the same.
+        if (flow := getattr(self, "_flow", None)) is not None:
+            flow.end()
+
+
+class _SyncTee(_Tee):
+    def __iter__(self) -> Iterator[bytes]:
+        flow, keeper = self._flow, self._keeper
+        try:
+            if keeper is None:
+                take = flow.take
+                for chunk in self._inner:
+                    take(chunk)
+                    yield chunk
+            else:
+                for chunk in self._inner:
+                    if passed := self._kept(keeper, chunk):
+                        yield passed
+                if rest := keeper.rest():
+                    yield rest
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            flow.end(error)
+            raise
+        flow.end()
+
+    def close(self) -> None:
+        try:
+            self._inner.close()
+        finally:
+            self._flow.end()
+
+
+class _AsyncTee(_Tee):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        flow, keeper = self._flow, self._keeper
+        try:
+            if keeper is None:
+                take = flow.take
+                async for chunk in self._inner:
+                    take(chunk)
+                    yield chunk
+            else:
+                async for chunk in self._inner:
+                    if passed := self._kept(keeper, chunk):
+                        yield passed
+                if rest := keeper.rest():
+                    yield rest
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            flow.end(error)
+            raise
+        flow.end()
+
+    async def aclose(self) -> None:
+        try:
+            await self._inner.aclose()
+        finally:
+            self._flow.end()

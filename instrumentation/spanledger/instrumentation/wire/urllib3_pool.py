@@ -1,0 +1,122 @@
+"""urllib3: `HTTPConnectionPool.urlopen`, and its responses, read piece by piece. botocore sends by it too.
+
+A response gives its bytes by two methods, one for chunked bodies and one for others; both are looked at on the response
+itself, as they come from the wire.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# What is looked at here has no public name; where a release lacks it, its call is metered without usage.
+
+import functools
+import weakref
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, Final
+
+from spanledger.instrumentation.wire.attempt import Attempt, Flow
+from spanledger.instrumentation.wire.guard import failed
+from spanledger.instrumentation.wire.hooks import SWITCH, Hooks, Method
+from spanledger.instrumentation.wire.meter import OWNED
+
+_READS: Final = ("_fp_read", "_handle_chunk")
+
+_ENDS: Final = ("release_conn", "close")
+
+
+def hook(library: ModuleType, hooks: Hooks) -> None:
+    """Hook urllib3's pools."""
+    hooks.replace(library.HTTPConnectionPool, "urlopen", _urlopen)
+
+
+def _urlopen(original: Method) -> Method:
+    @functools.wraps(original)
+    def urlopen(pool: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        attempt = _begun(pool, method, url, args, kwargs)
+        if attempt is None:
+            return original(pool, method, url, *args, **kwargs)
+        token = OWNED.set(True)
+        try:
+            response = original(pool, method, url, *args, **kwargs)
+        except BaseException as error:
+            attempt.end(error=error)
+            raise
+        finally:
+            OWNED.reset(token)
+        look_at(response, attempt)
+        return response
+
+    return urlopen
+
+
+def _begun(pool: Any, method: str, url: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Attempt | None:  # noqa: ANN401
+    """The attempt that these arguments of `urlopen` make, if they call a model. Never raises."""
+    meter = SWITCH.meter
+    if meter is None or method.upper() != "POST":
+        return None
+    try:
+        endpoint = meter.recognise(pool.scheme or "http", pool.host, pool.port, url.partition("?")[0])
+        if endpoint is None:
+            return None
+        body = args[0] if args else kwargs.get("body")
+        headers = args[1] if len(args) > 1 else kwargs.get("headers")
+        return meter.begin(endpoint, plain(headers if headers is not None else pool.headers), as_bytes(body))
+    except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
+        failed("recognise a request")
+        return None
+
+
+def look_at(response: Any, attempt: Attempt) -> None:  # noqa: ANN401
+    """Read what is here, or let it be read as it passes. Never raises."""
+    try:
+        headers = plain(response.headers)
+        # What was preloaded is inflated already.
+        if (body := getattr(response, "_body", None)) is not None:
+            attempt.answered(response.status, headers, body)
+            return
+        flow = Flow(attempt, response.status, headers)
+        for name in _READS:
+            setattr(response, name, _looking(getattr(response, name), flow))
+        for name in _ENDS:
+            setattr(response, name, _ending(getattr(response, name), flow))
+        weakref.finalize(response, flow.end)
+    except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
+        failed("read an answer")
+        attempt.end(getattr(response, "status", 200))
+
+
+def _looking(original: Method, flow: Flow) -> Method:
+    def read(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        try:
+            data = original(*args, **kwargs)
+        except BaseException as error:
+            flow.end(error)
+            raise
+        if data:
+            flow.take(data)
+        return data
+
+    return read
+
+
+def _ending(original: Method, flow: Flow) -> Method:
+    def end() -> Any:  # noqa: ANN401
+        flow.end()
+        return original()
+
+    return end
+
+
+def plain(headers: Any) -> Mapping[str, str]:  # noqa: ANN401
+    """Headers by their names in lower case; botocore writes some as bytes."""
+    return {_text(name).lower(): _text(value) for name, value in (headers or {}).items()}
+
+
+def as_bytes(body: object) -> bytes | None:
+    """A body that is here as a whole."""
+    if isinstance(body, str):
+        return body.encode()
+    return bytes(body) if isinstance(body, bytes | bytearray) else None
+
+
+def _text(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
