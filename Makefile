@@ -55,7 +55,7 @@ up: ## start ClickHouse, the receiver, a Collector and Grafana with docker compo
 .PHONY: pin
 pin: ## renew requirements/*.txt from pyproject.toml (needs uv)
 	$(call compile,run)
-	$(call compile,dev,--group dev --constraint requirements/run.txt)
+	$(call compile,dev,--group dev --group instrumented --constraint requirements/run.txt)
 
 compile = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra server --group build $(2) \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --upgrade --custom-compile-command "make pin" \
