@@ -2,6 +2,7 @@
 
 import msgspec
 
+from spanledger.exporter.rate import Rated
 from spanledger.schemas import LedgerEvent
 from spanledger.schemas.event import NO_EVENT
 
@@ -111,3 +112,29 @@ def reversal(of: LedgerEvent, **changes: object) -> LedgerEvent:
 
 def _negative(number: int | None) -> int | None:
     return None if number is None else -number
+
+
+def rating_of(of: LedgerEvent) -> Rated:
+    """What a price book says of an event."""
+    return Rated(
+        of.lines_unit,
+        of.lines_quantity,
+        of.lines_unit_price,
+        of.lines_amount,
+        of.cost,
+        of.currency,
+        of.cost_state,
+        "",
+        of.model,
+        of.price_id,
+        of.price_book,
+        (),
+        (),
+        (),
+        of.revenue,
+        of.revenue_currency,
+        of.reporting_cost,
+        of.reporting_currency,
+        of.fx_rate,
+        of.fx_source,
+    )

@@ -96,7 +96,7 @@ class Poster:
                 raise ConfigurationError(self._prices.problem)
             if not dry_run:
                 self._keep(book, time.time_ns())
-            repricing = self.tables.repricing(lambda charge: event_of(charge, rated(charge, book)))
+            repricing = self.tables.repricing(lambda charge: rated(charge, book))
             return repricing.reprice(asked, stretch, dry_run=dry_run)
 
     @property

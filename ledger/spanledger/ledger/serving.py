@@ -22,6 +22,7 @@ from spanledger.exporter.settings import Address, Settings
 from spanledger.ledger.access.endpoint import endpoint_app
 from spanledger.ledger.access.endpoint_file import Endpoint, folder_of, leave
 from spanledger.ledger.access.local import LocalAccess
+from spanledger.ledger.metrics import exposition
 from spanledger.schemas import StoreUnavailableError
 
 GRACE_SECONDS: Final = 10.0
@@ -94,7 +95,8 @@ async def _open_endpoint(pipeline: Pipeline, settings: Settings) -> tuple[HttpEd
         store=pipeline.store.url,
         data=str(settings.data),
     )
-    edge = HttpEdge(endpoint_app(LocalAccess(pipeline), endpoint))
+    access = LocalAccess(pipeline)
+    edge = HttpEdge(endpoint_app(access, endpoint, lambda: exposition(access.query, settings.data, pipeline.prices)))
     address = await edge.start(settings.api)
     return edge, msgspec.structs.replace(endpoint, address=f"http://{_reachable(address)}")
 

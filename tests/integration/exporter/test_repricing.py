@@ -4,12 +4,13 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from support.ledger_events import HOUR_NS, NOON_NS, event
+from support.ledger_events import HOUR_NS, NOON_NS, event, rating_of
 
 from spanledger.exporter.posting.repriced import Asked
 from spanledger.exporter.posting.repricing import Repricing
 from spanledger.exporter.posting.stretches import stretches
 from spanledger.exporter.posting.tables import LedgerTables
+from spanledger.exporter.rate import Rated
 from spanledger.exporter.settle import Charge
 from spanledger.exporter.store import ClaimRow, Store, claims_block, events_block
 from spanledger.exporter.store.rollup import Rollup
@@ -61,14 +62,13 @@ class Prices:
     def __init__(self, digest: str, micro: int | None, currency: str = "USD") -> None:
         self.digest, self.micro, self.currency = digest, micro, currency
 
-    def __call__(self, charge: Charge) -> LedgerEvent:
-        """The event of a charge at that price."""
+    def __call__(self, charge: Charge) -> Rated:
+        """A charge at that price."""
         usage = charge.claim.usage
         price = None if self.micro is None else self.micro * ATTO // 10**6
         amounts = tuple(None if price is None else price * quantity for quantity in usage.values())
-        return event(
+        said = event(
             0,
-            charge_id=charge.charge_id,
             lines_unit=tuple(usage),
             lines_quantity=tuple(usage.values()),
             lines_unit_price=(price,) * len(usage),
@@ -79,6 +79,7 @@ class Prices:
             price_book=self.digest,
             price_id="own/house-1",
         )
+        return rating_of(said)
 
 
 def reprice(store: Store, prices: Prices, asked: Asked = Asked(), *, dry_run: bool = False, size: int = 2) -> list[int]:  # noqa: B008

@@ -7,6 +7,8 @@ import pytest
 from support.desk import Desk
 from support.otlp import NOON_NS, chat, request, span
 
+from spanledger.exporter.poster import Poster
+from spanledger.exporter.prices import PriceShelf
 from spanledger.exporter.settle import Ruling
 from spanledger.exporter.store import Store
 
@@ -62,6 +64,15 @@ def test_a_call_known_by_two_response_ids_is_found_by_either(desk: Desk) -> None
     assert desk.sums()[0] == 1
 
 
+OWN = "prices: [{provider: openai, model: gpt-4o-mini, per: 1000000, units: {input_tokens: N, output_tokens: N}}]"
+
+
+def crash(*_: object) -> None:
+    """Stand for a step that never reaches the store."""
+    msg = "the power failed"
+    raise RuntimeError(msg)
+
+
 @pytest.mark.parametrize("step", ["reverse", "insert_claims", "insert_events"])
 def test_a_correction_that_fails_at_any_step_is_finished_by_posting_again(
     desk: Desk, step: str, monkeypatch: pytest.MonkeyPatch
@@ -70,10 +81,6 @@ def test_a_correction_that_fails_at_any_step_is_finished_by_posting_again(
     desk.post(CALLBACK)
     tables = desk.poster.tables
 
-    def crash(*_: object) -> None:
-        msg = "the power failed"
-        raise RuntimeError(msg)
-
     monkeypatch.setattr(tables, step, crash)
     with pytest.raises(RuntimeError):
         desk.post(CLIENT)
@@ -81,6 +88,24 @@ def test_a_correction_that_fails_at_any_step_is_finished_by_posting_again(
     desk.post()
     assert desk.sums() == ONE_CALL
     assert desk.store.query("SELECT count() FROM charges") == [(1,)]
+
+
+@pytest.mark.parametrize(("step", "cost"), [("insert_events", "0.00024"), ("insert_postings", "0.00012")])
+def test_a_price_that_changes_while_a_posting_is_cut_off_is_charged_once(
+    desk: Desk, step: str, cost: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What was booked before the power failed keeps its price; what was not is booked at the price found then."""
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(OWN.replace("N", "1"))
+    desk.poster = Poster(desk.store, desk.root, prices=PriceShelf([tmp_path]))
+    monkeypatch.setattr(desk.poster.tables, step, crash)
+    with pytest.raises(RuntimeError):
+        desk.post(CLIENT)
+    prices.write_text(OWN.replace("N", "2"))
+    for _ in range(2):
+        desk.poster = Poster(desk.store, desk.root, prices=PriceShelf([tmp_path]))
+        desk.post()
+        assert desk.store.query("SELECT count(), toString(sum(cost)) FROM charges") == [(1, cost)]
 
 
 def test_a_charge_that_holds_again_after_it_was_reversed_is_another_event(desk: Desk) -> None:

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from prometheus_client.parser import text_string_to_metric_families
 from support.commands import Serve, answer, run, serving, sums
 from support.otlp import chat, request, span
 from support.sdk import ended_span
@@ -119,6 +121,29 @@ def test_commands_beside_a_serve_work_through_it(server: Serve) -> None:
     assert (event["cost"], event["adds_up"]) == ("0.00021", True)
     assert run("doctor", "--store", server.store, "--endpoint", f"http://{server.http}").returncode == 0
     assert run("migrate", "--store", server.store).stdout.startswith("nothing to apply")
+
+
+def test_a_scraper_learns_what_is_unpriced_and_never_who(tmp_path: Path) -> None:
+    """No key, no names: the accounting invariant, and the requests whose cost is in doubt."""
+    unpriced = chat(ledger__tenant="acme", gen_ai__request__model="house-1", gen_ai__response__model="house-1")
+    path = tmp_path / "spans.pb"
+    path.write_bytes(request(span(chat(ledger__tenant="acme")), span(unpriced, span_id=2, trace_id=2)))
+    with serving(tmp_path / "store") as server:
+        assert run("import", "--store", server.store, path).returncode == 0
+        with urlopen(f"http://{server.api}/metrics") as response:
+            text = response.read().decode()
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert samples["spanledger_spans_total", "accepted"] == samples["spanledger_spans_total", "charged"] == 2
+    assert samples["spanledger_requests",] == 2
+    assert samples["spanledger_doubtful_requests", "unpriced"] == 1
+    assert samples["spanledger_doubtful_requests", "probable"] == 0
+    assert samples["spanledger_journal_pending_bytes",] == samples["spanledger_price_files_refused",] == 0
+    assert "acme" not in text
+    assert "house-1" not in text
 
 
 def test_importing_beside_a_serve_posts_through_it(server: Serve, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def serving(books: Books) -> Generator[Endpoint]:
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def run() -> None:
-        edge = HttpEdge(endpoint_app(books, ENDPOINT))
+        edge = HttpEdge(endpoint_app(books, ENDPOINT, lambda: ("text/plain", b"a 1\n")))
         address = await edge.start(Address("127.0.0.1", 0))
         started.append(
             Endpoint(
@@ -131,10 +131,11 @@ def test_a_failure_behind_the_endpoint_is_the_same_failure_in_front_of_it() -> N
             RemoteAccess(endpoint).query("away")
 
 
-def test_without_the_token_nothing_but_health_is_answered() -> None:
+def test_without_the_token_nothing_but_health_and_sums_are_answered() -> None:
     """Another user of the machine can reach the port; the ledger is not theirs."""
     with serving(Books()) as endpoint:
         assert exchanged(endpoint, "GET", "/healthz", token="") == 200
+        assert exchanged(endpoint, "GET", "/metrics", token="") == 200
         assert exchanged(endpoint, "POST", "/v1/query", b'{"sql":"SELECT 1"}', token="wrong") == 401
         assert exchanged(endpoint, "POST", "/v1/post", b"{}", token="") == 401
         assert exchanged(endpoint, "POST", "/v1/nothing", token="") == 401

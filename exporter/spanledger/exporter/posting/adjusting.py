@@ -12,8 +12,9 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from spanledger.exporter.rate import Rated
 from spanledger.exporter.store.blocks import AdjustmentRow
-from spanledger.schemas.event import CostState, LedgerEvent
+from spanledger.schemas.event import CostState
 
 Sums: TypeAlias = Mapping[str, int]
 """Atto units by currency; empty while nothing is known."""
@@ -89,7 +90,7 @@ class Booked(msgspec.Struct, frozen=True, gc=False):
         return self.charge.cost is not None or any(each.cost is not None for each in self.adjustments)
 
 
-def unchanged(booked: Booked, now: LedgerEvent) -> bool:
+def unchanged(booked: Booked, now: Rated) -> bool:
     """Whether a charge without adjustments says what the book says now: the common case, told fast."""
     charge = booked.charge
     return (
@@ -103,8 +104,8 @@ def unchanged(booked: Booked, now: LedgerEvent) -> bool:
     )
 
 
-def adjustments(booked: Booked, now: LedgerEvent) -> list[AdjustmentRow]:
-    """The adjustments that make a charge say what `now`, its event by another book, says; none if it does.
+def adjustments(booked: Booked, now: Rated) -> list[AdjustmentRow]:
+    """The adjustments that make a charge say what `now`, its rating by another book, says; none if it does.
 
     A charge that the book has no price for keeps its cost: a missing price takes nothing back.
     """
@@ -131,7 +132,7 @@ def adjustments(booked: Booked, now: LedgerEvent) -> list[AdjustmentRow]:
     return [*rows, _row(booked, now, moves[-1], lines)]
 
 
-def _one_currency(charge: BookedEvent, now: LedgerEvent) -> bool:
+def _one_currency(charge: BookedEvent, now: Rated) -> bool:
     """Whether nothing that is known has to change its currency."""
     return (
         (charge.cost is None or charge.currency == now.currency)
@@ -140,11 +141,11 @@ def _one_currency(charge: BookedEvent, now: LedgerEvent) -> bool:
     )
 
 
-def _first(booked: Booked, now: LedgerEvent) -> AdjustmentRow:
+def _first(booked: Booked, now: Rated) -> AdjustmentRow:
     """The adjustment of a charge that has none: nearly all of them are."""
     charge = booked.charge
     before = list(charge.lines)
-    after = list(zip(now.lines_unit, now.lines_quantity, now.lines_unit_price, now.lines_amount, strict=True))
+    after = list(zip(now.units, now.quantities, now.unit_prices, now.amounts, strict=True))
     lines: list[_Line] = [
         ("", line[0], -line[1], line[2], None if line[3] is None else -line[3]) for line in before if line not in after
     ]
@@ -159,7 +160,7 @@ def _moved(currency: str, now: int | None, before: int | None) -> _Move:
     return None if now == before else (currency, (now or 0) - (before or 0))
 
 
-def _row(booked: Booked, now: LedgerEvent, moves: tuple[_Move, _Move, _Move], lines: list[_Line]) -> AdjustmentRow:
+def _row(booked: Booked, now: Rated, moves: tuple[_Move, _Move, _Move], lines: list[_Line]) -> AdjustmentRow:
     (cost, revenue, reporting), charge = moves, booked.charge
     priced = now.cost is not None
     amount = cost[1] if cost else 0 if priced else None
@@ -205,12 +206,12 @@ def _difference(now: Sums, before: Sums) -> list[tuple[str, int]]:
     return [(currency, moved) for currency in order if (moved := now.get(currency, 0) - before.get(currency, 0))]
 
 
-def _line_differences(booked: Booked, now: LedgerEvent) -> list[_Line]:
-    """Lines of the new event less those that stand; what is equal in both is left out."""
+def _line_differences(booked: Booked, now: Rated) -> list[_Line]:
+    """Lines of the new rating less those that stand; what is equal in both is left out."""
     quantities: dict[_LineKey, int] = {}
     amounts: dict[_LineKey, int] = {}
     before = ((each.currency, -1, line) for each in booked.events for line in each.lines)
-    lines = zip(now.lines_unit, now.lines_quantity, now.lines_unit_price, now.lines_amount, strict=True)
+    lines = zip(now.units, now.quantities, now.unit_prices, now.amounts, strict=True)
     for currency, sign, (unit, quantity, unit_price, amount) in (*before, *((now.currency, 1, line) for line in lines)):
         key = ("" if amount is None else currency, unit, unit_price)
         quantities[key] = quantities.get(key, 0) + sign * quantity

@@ -15,13 +15,14 @@ from typing import Any, Final, cast
 from spanledger.exporter.posting.adjusting import Booked, BookedEvent, adjustments
 from spanledger.exporter.posting.repriced import Asked, Difference, Repriced, Stretch
 from spanledger.exporter.posting.stretches import WITHIN, bounds, conditions, edges
+from spanledger.exporter.rate import Rated
 from spanledger.exporter.settle import Charge, charge_of, stand
 from spanledger.exporter.store import Store
 from spanledger.exporter.store.blocks import ADJUSTMENT_TYPES, AdjustmentRow, adjustments_block
 from spanledger.exporter.store.rollup import Rollup
 from spanledger.exporter.store.statements import quoted
 from spanledger.schemas.claim import Claim, unseal
-from spanledger.schemas.event import COLUMNS, NO_EVENT, LedgerEvent
+from spanledger.schemas.event import COLUMNS, NO_EVENT
 from spanledger.schemas.money import format_amount
 
 _STALE_SECONDS: Final = 3_600
@@ -67,8 +68,8 @@ _OF_AN_ADJUSTMENT: Final = {
 }
 """What an adjustment counts: nothing but money."""
 
-Rate = Callable[[Charge], LedgerEvent]
-"""The event of a charge by the price book in use."""
+Rate = Callable[[Charge], Rated]
+"""A charge by the price book in use."""
 
 
 class Repricing:
@@ -176,7 +177,7 @@ class _Account:
         self._before: dict[tuple[str, str, str], int] = {}
         self._after: dict[tuple[str, str, str], int] = {}
 
-    def take(self, booked: Booked, now: LedgerEvent, made: Sequence[AdjustmentRow]) -> None:
+    def take(self, booked: Booked, now: Rated, made: Sequence[AdjustmentRow]) -> None:
         """Count a charge, and what it cost and costs if that differs."""
         if now.cost is None:
             self.counts["kept" if booked.priced else "still_unpriced"] += 1

@@ -4,17 +4,17 @@ Order of a posting, each step durable before the next (a crash between two is re
 dirty days, reversals, claims, events, quarantine, the posting's own row. That last row is the commit mark.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, TypeVar, cast
 
 from spanledger.exporter.posting.repriced import Asked, Stretch
-from spanledger.exporter.posting.repricing import Repricing
+from spanledger.exporter.posting.repricing import Rate, Repricing
 from spanledger.exporter.posting.seen import Seen, charge_seen_key
 from spanledger.exporter.posting.stretches import stretches
 from spanledger.exporter.rate import BookText
 from spanledger.exporter.settle import COLUMNS as POSTED_COLUMNS
-from spanledger.exporter.settle import Charge, Posted, Rule, Ruling, Standing, Teller, TraceKey, response_charge, stand
+from spanledger.exporter.settle import Posted, Rule, Ruling, Standing, Teller, TraceKey, response_charge, stand
 from spanledger.exporter.store import Store
 from spanledger.exporter.store.blocks import (
     BookRow,
@@ -259,8 +259,8 @@ class LedgerTables:
         """Divide the booked charges that are to be rated again."""
         return stretches(self._store, asked)
 
-    def repricing(self, rate: Callable[[Charge], LedgerEvent]) -> Repricing:
-        """What rates the booked charges again; `rate` gives the event of a charge by the book in use."""
+    def repricing(self, rate: Rate) -> Repricing:
+        """What rates the booked charges again by the book in use."""
         return Repricing(self._store, self._rollup, rate)
 
     def refresh_rollup(self) -> None:

@@ -12,8 +12,8 @@ from spanledger.exporter.rate.buckets import Shape
 from spanledger.exporter.rate.exchange import Exchange
 from spanledger.exporter.rate.layered import Layered, Sale, quote_of
 from spanledger.exporter.rate.overlay import FIRST_NS, LAST_NS
-from spanledger.exporter.rate.plan import Plan, Priced, Subject, unrated
-from spanledger.exporter.rate.rated import Rated, Reason
+from spanledger.exporter.rate.plan import Plan, Priced, unrated
+from spanledger.exporter.rate.rated import Rated, Reason, Subject
 from spanledger.exporter.rate.tariff import Minimum, Miss, Quote, Sought, Source, Tariff
 from spanledger.schemas.event import ATTO
 from spanledger.schemas.money import round_half_even

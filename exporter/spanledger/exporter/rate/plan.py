@@ -1,7 +1,4 @@
-"""The hot path: one shape of usage under one set of prices, compiled to a short list of integer sums and products.
-
-Each line is quantity * price rounded half-even to 10⁻¹⁸; the cost is the sum of the lines. No float, no Decimal.
-"""
+"""The hot path: one shape of usage under one set of prices; its lines, and when they cannot be told apart."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -10,12 +7,12 @@ from typing import Final
 
 import msgspec
 
+from spanledger.exporter.rate.band import Band
 from spanledger.exporter.rate.buckets import Form, Gap, Shape
 from spanledger.exporter.rate.overlay import GPU_SECONDS, SECONDS
-from spanledger.exporter.rate.rated import ListPrice, Note, Rated, Reason
+from spanledger.exporter.rate.rated import Rated, Reason, Subject
 from spanledger.exporter.rate.tariff import Step, Steps, list_price, price_above
 from spanledger.schemas import units as names
-from spanledger.schemas.money import round_half_even
 
 REQUESTS_PER_CALL: Final = 1
 """A call is one request; the plan reads it at the position after the stated counts, and after it the call's
@@ -23,16 +20,6 @@ milliseconds and those of its graphics processors, where a price asks for them."
 
 MILLISECONDS: Final = {SECONDS: "milliseconds", GPU_SECONDS: "gpu_milliseconds"}
 """A price by the second is charged by the millisecond: quantities are whole numbers, and so is `duration_ms`."""
-
-
-class Subject(msgspec.Struct, frozen=True, gc=False):
-    """What every answer of a plan says alike."""
-
-    model: str
-    price_id: str
-    currency: str
-    price_book: str
-    candidates: tuple[str, ...] = ()
 
 
 class Priced(msgspec.Struct, frozen=True, gc=False):
@@ -45,46 +32,6 @@ class Priced(msgspec.Struct, frozen=True, gc=False):
     gpus: int = 1
 
 
-_Leaf = tuple[int, int, tuple[int, ...], tuple[int, ...], int, int]
-"""Bit of the line; the position of its count, those to take away, those to add; its price's numerator, denominator.
-
-A line without a price has the denominator zero, so that the common line (1) is told by one comparison.
-"""
-
-_Head = tuple[tuple[str, ...], tuple[int | None, ...], tuple[ListPrice | None, ...], tuple[Note, ...]]
-"""Units, unit prices and list prices of the lines that are not zero, and what is to be said of them."""
-
-
-class _Band:
-    """The lines at one height of the total input."""
-
-    __slots__ = ("_assumed", "_lines", "all", "heads", "leaves")
-
-    def __init__(self, lines: Mapping[str, Form], prices: Mapping[str, ListPrice], *, assumes: bool) -> None:
-        self._assumed = names.CACHE_WRITE_TOKENS if assumes else ""
-        self._lines = [(unit, prices.get(unit)) for unit in lines]
-        leaves: list[_Leaf] = []
-        for line, (unit, form) in enumerate(lines.items()):
-            price = prices.get(unit)
-            numerator, denominator = (0, 0) if price is None else (price.numerator, price.denominator)
-            leaves.append((1 << line, form.first, form.minus, form.plus, numerator, denominator))
-        self.leaves = tuple(leaves)
-        self.all = (1 << len(leaves)) - 1
-        # By the bits of the lines that are not zero; few combinations ever occur.
-        self.heads: dict[int, _Head] = {}
-
-    def head(self, mask: int) -> _Head:
-        """The lines whose bits are set, remembered."""
-        lines = [line for bit, line in enumerate(self._lines) if mask >> bit & 1]
-        head = self.heads[mask] = (
-            tuple(unit for unit, _ in lines),
-            tuple(price and round_half_even(price.numerator, price.denominator) for _, price in lines),
-            tuple(price for _, price in lines),
-            ("cache_lifetime_assumed",) if any(unit == self._assumed for unit, _ in lines) else (),
-        )
-        return head
-
-
 class Plan:
     """How one shape of usage is rated under one set of prices. Its answers never change."""
 
@@ -95,7 +42,6 @@ class Plan:
         "_gpus",
         "_guarded",
         "_lowest",
-        "_reason",
         "_stated",
         "_subject",
         "_thresholds",
@@ -118,19 +64,21 @@ class Plan:
         self._gaps: tuple[Gap, ...] = tuple(gap for gap in gaps if gap)
         self._checks = () if self.whole else tuple(shape.consistency() - set(lines.values()))
         self._guarded = bool(self._gaps or self._checks or derived)
+        counts = len(shape.stated) + (3 if self._timed else 1 if self._guarded else 0)
         self._total = 0 if total is None else total
         self._thresholds = () if total is None else tuple(sorted(heights))
         assumes = _assumes_lifetime(shape, prices)
         self._bands = tuple(
-            _Band(
+            Band(
                 {shape.name(unit): form for unit, form in lines.items()},
                 {shape.name(unit): price_above(steps, above + 1) for unit, steps in prices.items()},
+                (subject, priced.reason),
+                counts=counts,
                 assumes=assumes,
             )
             for above in (-1, *self._thresholds)
         )
         self._lowest = self._bands[0]
-        self._reason: Reason = priced.reason
         self._stated = shape.stated
         self._subject = subject
 
@@ -141,53 +89,7 @@ class Plan:
             return self._as_stated(counts, fault)
         thresholds = self._thresholds
         band = self._bands[bisect_left(thresholds, counts[self._total])] if thresholds else self._lowest
-        reason = self._reason
-        quantities: list[int] = []
-        amounts: list[int | None] = []
-        cost = 0
-        mask = band.all
-        # One flat loop over plain tuples: measured faster than map() and operator, and than a call for each line.
-        for bit, first, minus, plus, numerator, denominator in band.leaves:
-            quantity = counts[first]
-            if minus:
-                for at in minus:
-                    quantity -= counts[at]
-                for at in plus:
-                    quantity += counts[at]
-            if quantity > 0:
-                quantities.append(quantity)
-                if denominator == 1:
-                    amount = quantity * numerator
-                elif denominator:
-                    amount = round_half_even(quantity * numerator, denominator)
-                else:
-                    amounts.append(None)
-                    reason = reason or "no_price_for_unit"
-                    continue
-                amounts.append(amount)
-                cost += amount
-            elif quantity:
-                return self._as_stated(counts, "inconsistent_usage")
-            else:
-                mask ^= bit
-        units, unit_prices, list_prices, notes = band.heads.get(mask) or band.head(mask)
-        subject = self._subject
-        return Rated(
-            units,
-            tuple(quantities),
-            unit_prices,
-            tuple(amounts),
-            None if reason else cost,
-            subject.currency,
-            "unpriced" if reason else "priced",
-            reason,
-            subject.model,
-            subject.price_id,
-            subject.price_book,
-            list_prices,
-            notes,
-            subject.candidates,
-        )
+        return band.rate(counts) or self._as_stated(counts, "inconsistent_usage")
 
     def _fault(self, counts: list[int], duration_ms: int | None) -> Reason:
         """What forbids telling the lines apart; empty when nothing does. Adds what every call has."""

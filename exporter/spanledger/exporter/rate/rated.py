@@ -41,6 +41,16 @@ its default).
 """
 
 
+class Subject(msgspec.Struct, frozen=True, gc=False):
+    """What every answer of a plan says alike."""
+
+    model: str
+    price_id: str
+    currency: str
+    price_book: str
+    candidates: tuple[str, ...] = ()
+
+
 class ListPrice(msgspec.Struct, frozen=True, gc=False):
     """A price as its book states it, `amount` per `per` units, and the same exactly, in atto per single unit."""
 

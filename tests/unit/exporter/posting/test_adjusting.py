@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from support.ledger_events import event
+from support.ledger_events import event, rating_of
 
 from spanledger.exporter.posting.adjusting import Booked, BookedEvent, adjustments
 from spanledger.schemas import LedgerEvent
@@ -33,7 +33,7 @@ def booked(of: LedgerEvent) -> BookedEvent:
 
 def moves(before: dict[str, Any], now: dict[str, Any]) -> list[tuple[object, ...]]:
     """The adjustments of a charge: cost, revenue and reporting cost, each with its currency, and the amounts."""
-    rows = adjustments(Booked(booked(event(1, **before))), event(1, **now))
+    rows = adjustments(Booked(booked(event(1, **before))), rating_of(event(1, **now)))
     return [
         (row.cost, row.currency, row.revenue, row.revenue_currency, row.reporting_cost, row.reporting_currency)
         for row in rows
@@ -49,7 +49,7 @@ def test_only_the_revenue_may_change() -> None:
     """A new margin: the cost moves by nothing, and is a cost all the same."""
     [move] = moves({"revenue": 5, "revenue_currency": "USD"}, {"revenue": 7, "revenue_currency": "USD"})
     assert move == (0, "USD", 2, "USD", None, "")
-    [row] = adjustments(Booked(booked(event(1))), event(1, revenue=7, revenue_currency="USD"))
+    [row] = adjustments(Booked(booked(event(1))), rating_of(event(1, revenue=7, revenue_currency="USD")))
     assert row.units == ()
 
 
@@ -79,7 +79,7 @@ def test_lines_that_stay_are_not_repeated() -> None:
         "lines_amount": (15_000_000_000_000, 20),
         "cost": 15_000_000_000_020,
     }
-    [row] = adjustments(Booked(booked(event(1))), event(1, **now))
+    [row] = adjustments(Booked(booked(event(1))), rating_of(event(1, **now)))
     assert (row.units, row.quantities) == (("output_tokens", "output_tokens"), (-20, 20))
     assert (row.amounts, row.cost) == ((-12_000_000_000_000, 20), 20 - 12_000_000_000_000)
 
@@ -87,10 +87,10 @@ def test_lines_that_stay_are_not_repeated() -> None:
 def test_equal_differences_have_equal_ids_and_others_have_not() -> None:
     """The id keeps the charge's time, and depends on the book, the amounts and what stands already."""
     charge = Booked(booked(event(1)))
-    [first] = adjustments(charge, event(1, cost=30, price_book="b2"))
-    [same] = adjustments(charge, event(1, cost=30, price_book="b2"))
-    [other_book] = adjustments(charge, event(1, cost=30, price_book="b3"))
-    [other_cost] = adjustments(charge, event(1, cost=31, price_book="b2"))
+    [first] = adjustments(charge, rating_of(event(1, cost=30, price_book="b2")))
+    [same] = adjustments(charge, rating_of(event(1, cost=30, price_book="b2")))
+    [other_book] = adjustments(charge, rating_of(event(1, cost=30, price_book="b3")))
+    [other_cost] = adjustments(charge, rating_of(event(1, cost=31, price_book="b2")))
     assert first == same
     assert len({first.event_id, other_book.event_id, other_cost.event_id}) == 3
     assert {each.event_id[:8] for each in (first, other_book)} == {event(1).event_id[:8]}

@@ -1,0 +1,74 @@
+"""What a scraper may know of a ledger without a key: sums, never the name of a tenant or a model. Prometheus text.
+
+The first family is the accounting invariant: `accepted` is the sum of all other outcomes, at every scrape.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, TypeAlias, cast
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from spanledger.exporter.journal import shards
+from spanledger.exporter.prices import PriceShelf
+from spanledger.ledger.accounts import Query, accounts
+
+_Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily
+
+_REQUESTS: Final = (
+    "SELECT sum(requests), sum(unpriced_requests), sum(estimated_requests), sum(missing_requests),"
+    " sum(probable_requests) FROM daily_costs"
+)
+_IN_DOUBT: Final = ("unpriced", "estimated", "missing", "probable")
+
+
+def exposition(query: Query, journal: Path, prices: PriceShelf) -> tuple[str, bytes]:
+    """The metrics of an open ledger: content type and text. Raises what `query` raises."""
+    registry = CollectorRegistry()
+    registry.register(_Families([*_families(query, journal, prices_refused=bool(prices.problem))]))
+    return CONTENT_TYPE_LATEST, generate_latest(registry)
+
+
+class _Families(Collector):
+    """Families that are already known."""
+
+    def __init__(self, families: list[_Family]) -> None:
+        self._families = families
+
+    def collect(self) -> list[_Family]:
+        """All of them."""
+        return self._families
+
+
+def _families(query: Query, journal: Path, *, prices_refused: bool) -> Iterator[_Family]:
+    sums = accounts(query)
+    spans = CounterMetricFamily("spanledger_spans", "Spans posted, by where they ended", labels=("outcome",))
+    for outcome, count in {"accepted": sums.accepted, **sums.outcomes}.items():
+        spans.add_metric((outcome,), count)
+    yield spans
+    [(total, *in_doubt)] = query(_REQUESTS).rows
+    yield GaugeMetricFamily("spanledger_requests", "Provider requests charged", value=_number(total))
+    doubtful = GaugeMetricFamily(
+        "spanledger_doubtful_requests",
+        "Requests charged without a price or without usage, by an estimate, or matched by likeness",
+        labels=("doubt",),
+    )
+    for doubt, count in zip(_IN_DOUBT, in_doubt, strict=True):
+        doubtful.add_metric((doubt,), _number(count))
+    yield doubtful
+    waiting = sum(shard.pending_bytes for shard in shards(journal))
+    yield GaugeMetricFamily("spanledger_journal_pending_bytes", "Accepted, not yet posted", value=waiting)
+    [(aside,)] = query("SELECT count() FROM ledger_quarantine FINAL").rows
+    yield GaugeMetricFamily("spanledger_quarantined", "What lies in quarantine", value=_number(aside))
+    yield GaugeMetricFamily(
+        "spanledger_price_files_refused",
+        "1 while the price files are refused and the prices before stay in use",
+        value=int(prices_refused),
+    )
+
+
+def _number(value: object) -> float:
+    return float(cast("int | None", value) or 0)
