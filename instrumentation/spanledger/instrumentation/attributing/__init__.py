@@ -7,7 +7,9 @@ applied.py      a context made current, and taken off again
 threads.py      threads, timers, thread pools: what is started for somebody stays for them
 processes.py    the same for processes and their pools
 celery.py       the same through a Celery broker
-installing.py   puts the three and the guard in place when something is attributed
+flushing.py     what a child of either used is durable before it can be killed
+importing.py    told when a library is imported
+installing.py   puts these and the guard in place when something is attributed
 naming.py       attributes in messages → fields
 trust.py        which peers are believed, which hosts are told
 guard.py        W3C baggage: `ledger.*` enters from the former and leaves to the latter only

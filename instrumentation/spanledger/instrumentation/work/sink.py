@@ -70,9 +70,14 @@ class Sinks:
             self._provider, self._sink = get_tracer_provider(), sink
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until everything handed over is durable; False if it is not within the time."""
-        processor = self._sink.processor if self._sink is not None else None
-        return processor is None or processor.force_flush(int(timeout_s * 1000))
+        """Wait until all work handed over, and every usage span of the provider in force, is durable.
+
+        False if it is not within the time.
+        """
+        used = self._sink.processor if self._sink is not None else None
+        processors = {used, _processor_of(get_tracer_provider())} - {None}
+        # None is left out, however many there are.
+        return all([each.force_flush(int(timeout_s * 1000)) for each in processors if each is not None])
 
     def reset(self) -> None:
         """Let go of our own processor; the next work finds its sink anew."""

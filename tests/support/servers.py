@@ -1,0 +1,158 @@
+"""Applications under process managers, one after the other over one store: what each did, and what the ledger has of it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+from support.application import Application
+from support.programs import CALL
+
+SECONDS_MAX = 60.0
+
+LAUNCHER = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
+
+WORK = (
+    CALL
+    + """
+import os, time
+from spanledger.instrumentation import track
+
+def work(name):
+    for number in range(5):
+        call(f"{name} {number}")
+    track("db", name)
+
+def wait_for(name):
+    open(f"{name}.started", "w").close()
+    while not os.path.exists(f"{name}.go"):
+        time.sleep(0.01)
+"""
+)
+"""Defines `work(name)`, five usage spans and one unit of explicit work, and `wait_for(name)`, until the test lets it."""
+
+WEB = (
+    WORK
+    + """
+def answer(name):
+    if name.startswith("slow"):
+        wait_for(name)
+    work(name)
+    return str(os.getpid()).encode()
+
+def wsgi(environ, start_response):
+    body = answer(environ["QUERY_STRING"])
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+async def asgi(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        work(f"end of {os.getpid()}")
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    body = answer(scope["query_string"].decode())
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+work(f"start of {os.getpid()}")
+"""
+)
+"""A WSGI and an ASGI application that work for each request, when they are loaded and when they end."""
+
+
+def works(*names: str) -> Counter[str]:
+    """What `work` of these names leaves in the ledger, each charge once."""
+    return Counter(said for name in names for said in (name, *(f"{name} {number}" for number in range(5))))
+
+
+def instrumented(application: Application, service: str) -> dict[str, str]:
+    """The environment of an application that is started as users start theirs."""
+    # The project is installed: declared a second time, every instrumentor would find itself there already.
+    environ = {name: value for name, value in application.environ.items() if name != "PYTHONPATH"}
+    return {**environ, **application.instrumentation, "OTEL_SERVICE_NAME": service}
+
+
+class Server:
+    """A process that listens on a socket of the test's, which takes requests before anybody answers them."""
+
+    def __init__(self, application: Application, name: str, *command: str) -> None:
+        self._folder = application.folder
+        self._address = str(application.folder / f"{name}.sock")
+        self._output = application.folder / f"{name}.log"
+        self.answered: list[str] = []
+        self.pids: list[int] = []
+        with socket.socket(socket.AF_UNIX) as listening, self._output.open("wb") as output:
+            listening.bind(self._address)
+            listening.listen(64)
+            number = listening.fileno()
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", LAUNCHER, "python", *(part.format(fd=number) for part in command)],
+                env=instrumented(application, name),
+                cwd=application.folder,
+                pass_fds=(number,),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+
+    def ask(self, name: str) -> int:
+        """One request: the process that answered it."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(SECONDS_MAX)
+            connection.connect(self._address)
+            connection.sendall(f"GET /?{name} HTTP/1.0\r\nHost: test\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert b" 200 " in head.partition(b"\r\n")[0], (answer, self.output())
+        self.answered.append(name)
+        self.pids.append(int(body))
+        return self.pids[-1]
+
+    def stop_during(self, name: str) -> int:
+        """SIGTERM while a request is being answered, which it is in the end: the exit code."""
+        asking = Thread(target=self.ask, args=(name,))
+        asking.start()
+        waited_for(self._folder / f"{name}.started")
+        self.process.send_signal(signal.SIGTERM)
+        (self._folder / f"{name}.go").touch()
+        asking.join(SECONDS_MAX)
+        return self.process.wait(SECONDS_MAX)
+
+    def output(self) -> str:
+        """What it printed."""
+        return self._output.read_text()
+
+
+@contextmanager
+def serving(application: Application, name: str, *command: str) -> Generator[Server]:
+    """A server that is gone with the block."""
+    server = Server(application, name, *command)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.process.kill()
+            server.process.wait(SECONDS_MAX)
+
+
+def waited_for(path: Path) -> None:
+    """Wait until another process has made a file."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} is not there"
+        time.sleep(0.01)
+
+
+def gone(pids: set[int]) -> set[int]:
+    """Those of the processes that have ended."""
+    return {pid for pid in pids if not os.path.exists(f"/proc/{pid}")}
