@@ -1,13 +1,12 @@
-"""Applications under process managers, one after the other over one store: what each did, and what the ledger has of it."""
+"""Applications under process managers, over one store: what each of them worked for, and how it is stopped."""
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -16,8 +15,6 @@ from support.application import Application
 from support.programs import CALL
 
 SECONDS_MAX = 60.0
-
-LAUNCHER = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
 
 WORK = (
     CALL
@@ -36,7 +33,7 @@ def wait_for(name):
         time.sleep(0.01)
 """
 )
-"""Defines `work(name)`, five usage spans and one unit of explicit work, and `wait_for(name)`, until the test lets it."""
+"""Defines `work(name)`, five usage spans and a unit of explicit work, and `wait_for(name)`: until the test goes on."""
 
 WEB = (
     WORK
@@ -56,6 +53,7 @@ async def asgi(scope, receive, send):
     if scope["type"] == "lifespan":
         await receive()
         await send({"type": "lifespan.startup.complete"})
+        open(f"ready/{os.getpid()}", "w").close()
         await receive()
         work(f"end of {os.getpid()}")
         await send({"type": "lifespan.shutdown.complete"})
@@ -75,20 +73,30 @@ def works(*names: str) -> Counter[str]:
     return Counter(said for name in names for said in (name, *(f"{name} {number}" for number in range(5))))
 
 
-def instrumented(application: Application, service: str) -> dict[str, str]:
-    """The environment of an application that is started as users start theirs."""
+def instrumented(application: Application) -> dict[str, str]:
+    """The environment in which `opentelemetry-instrument` runs a command."""
     # The project is installed: declared a second time, every instrumentor would find itself there already.
     environ = {name: value for name, value in application.environ.items() if name != "PYTHONPATH"}
-    return {**environ, **application.instrumentation, "OTEL_SERVICE_NAME": service}
+    launcher = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
+    told = subprocess.run(
+        [sys.executable, "-c", launcher, "env", "-0"],
+        env=environ | application.instrumentation,
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=SECONDS_MAX,
+    )
+    return dict(line.split("=", 1) for line in told.stdout.split("\0") if line)
 
 
 class Server:
     """A process that listens on a socket of the test's, which takes requests before anybody answers them."""
 
-    def __init__(self, application: Application, name: str, *command: str) -> None:
-        self._folder = application.folder
-        self._address = str(application.folder / f"{name}.sock")
-        self._output = application.folder / f"{name}.log"
+    def __init__(self, folder: Path, environ: Mapping[str, str], *command: str) -> None:
+        self._folder = folder
+        name = environ["OTEL_SERVICE_NAME"]
+        self._address = str(self._folder / f"{name}.sock")
+        self._output = self._folder / f"{name}.log"
         self.answered: list[str] = []
         self.pids: list[int] = []
         with socket.socket(socket.AF_UNIX) as listening, self._output.open("wb") as output:
@@ -96,9 +104,9 @@ class Server:
             listening.listen(64)
             number = listening.fileno()
             self.process = subprocess.Popen(
-                [sys.executable, "-c", LAUNCHER, "python", *(part.format(fd=number) for part in command)],
-                env=instrumented(application, name),
-                cwd=application.folder,
+                [sys.executable, "-m", *(part.format(fd=number) for part in command)],
+                env=environ,
+                cwd=self._folder,
                 pass_fds=(number,),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -122,11 +130,9 @@ class Server:
         """SIGTERM while a request is being answered, which it is in the end: the exit code."""
         asking = Thread(target=self.ask, args=(name,))
         asking.start()
-        waited_for(self._folder / f"{name}.started")
-        self.process.send_signal(signal.SIGTERM)
-        (self._folder / f"{name}.go").touch()
+        code = stopped_during(self.process, self._folder / name)
         asking.join(SECONDS_MAX)
-        return self.process.wait(SECONDS_MAX)
+        return code
 
     def output(self) -> str:
         """What it printed."""
@@ -134,9 +140,9 @@ class Server:
 
 
 @contextmanager
-def serving(application: Application, name: str, *command: str) -> Generator[Server]:
+def serving(folder: Path, environ: Mapping[str, str], *command: str) -> Generator[Server]:
     """A server that is gone with the block."""
-    server = Server(application, name, *command)
+    server = Server(folder, environ, *command)
     try:
         yield server
     finally:
@@ -145,14 +151,17 @@ def serving(application: Application, name: str, *command: str) -> Generator[Ser
             server.process.wait(SECONDS_MAX)
 
 
-def waited_for(path: Path) -> None:
-    """Wait until another process has made a file."""
+def stopped_during(process: subprocess.Popen[bytes], work: Path) -> int:
+    """SIGTERM while work waits to be let go on: the exit code."""
+    waited_until(work.with_suffix(".started").exists)
+    process.send_signal(signal.SIGTERM)
+    work.with_suffix(".go").touch()
+    return process.wait(SECONDS_MAX)
+
+
+def waited_until(happened: Callable[[], bool]) -> None:
+    """Wait until something another process does has happened."""
     deadline = time.monotonic() + SECONDS_MAX
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} is not there"
+    while not happened():
+        assert time.monotonic() < deadline, happened
         time.sleep(0.01)
-
-
-def gone(pids: set[int]) -> set[int]:
-    """Those of the processes that have ended."""
-    return {pid for pid in pids if not os.path.exists(f"/proc/{pid}")}

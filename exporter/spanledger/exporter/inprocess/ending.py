@@ -16,7 +16,6 @@ from functools import wraps
 from typing import Any, Final, Protocol
 from weakref import WeakSet
 
-
 # A process that ends itself is not held up longer than this by a disk that does not answer.
 END_TIMEOUT_S: Final = 5.0
 

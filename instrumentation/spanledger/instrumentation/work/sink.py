@@ -75,9 +75,11 @@ class Sinks:
         False if it is not within the time.
         """
         used = self._sink.processor if self._sink is not None else None
-        processors = {used, _processor_of(get_tracer_provider())} - {None}
-        # None is left out, however many there are.
-        return all([each.force_flush(int(timeout_s * 1000)) for each in processors if each is not None])
+        durable = True
+        for processor in {used, _processor_of(get_tracer_provider())}:
+            if processor is not None:
+                durable &= processor.force_flush(int(timeout_s * 1000))
+        return durable
 
     def reset(self) -> None:
         """Let go of our own processor; the next work finds its sink anew."""
