@@ -75,12 +75,10 @@ def works(*names: str) -> Counter[str]:
 
 def instrumented(application: Application) -> dict[str, str]:
     """The environment in which `opentelemetry-instrument` runs a command."""
-    # The project is installed: declared a second time, every instrumentor would find itself there already.
-    environ = {name: value for name, value in application.environ.items() if name != "PYTHONPATH"}
     launcher = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
     told = subprocess.run(
         [sys.executable, "-c", launcher, "env", "-0"],
-        env=environ | application.instrumentation,
+        env=application.environ | application.instrumentation,
         capture_output=True,
         check=True,
         text=True,

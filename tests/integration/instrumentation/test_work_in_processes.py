@@ -10,7 +10,6 @@ from support.application import PROJECT, Application, text
 from spanledger.schemas import attributes as a
 
 EXAMPLE = PROJECT / "examples" / "audit_pipeline.py"
-PATHS = ":".join(str(PROJECT / floor) for floor in ("schemas", "exporter", "instrumentation", "ledger"))
 
 TRACK = "from spanledger.instrumentation import attribution, track\nimport os, sys\n"
 
@@ -18,9 +17,7 @@ TRACK = "from spanledger.instrumentation import attribution, track\nimport os, s
 @pytest.fixture
 def application(tmp_path: Path) -> Application:
     """An application with an empty store."""
-    made = Application(tmp_path)
-    made.environ["PYTHONPATH"] += f":{PATHS}"
-    return made
+    return Application(tmp_path)
 
 
 def operations(application: Application) -> list[str]:
