@@ -245,12 +245,12 @@ class Matrix:
         with ThreadPoolExecutor(2) as threads:
             # Celery's shutdown is mostly sleep, so it runs beside the others.
             started = (celery_prefork, gunicorn_sync, gunicorn_threads, uvicorn_workers, forks)
-            self._ended = {scenario: threads.submit(scenario, place) for scenario in started}
+            self._ended = {scenario.__name__: threads.submit(scenario, place) for scenario in started}
         self._rows = answer("sql", "--store", place.store, BOOKED)
 
     def of(self, scenario: Scenario) -> tuple[Ended, Used]:
         """What an application worked for, and what is charged for it."""
-        ended = self._ended[scenario].result()
+        ended = self._ended[scenario.__name__].result()
         rows = [row for row in self._rows if row["service_name"] == scenario.__name__]
         return ended, Counter({(row["name"], row["tenant"]): int(row["charges"]) for row in rows})
 

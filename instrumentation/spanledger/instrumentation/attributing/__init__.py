@@ -13,6 +13,7 @@ installing.py   puts these and the guard in place when something is attributed
 naming.py       attributes in messages → fields
 trust.py        which peers are believed, which hosts are told
 guard.py        W3C baggage: `ledger.*` enters from the former and leaves to the latter only
+redirects.py    the same where a client sends a request on by itself
 processor.py    stamps spans where no ledger processor does
 failing.py      our own failures: counted, told once, never the application's
 """

@@ -52,6 +52,6 @@ class _Waiting(MetaPathFinder):
 
         try:
             # A loader is made for one module; on the object, so that it stays what it is to everybody else.
-            loader.__dict__["exec_module"] = run_and_tell
+            vars(loader)["exec_module"] = run_and_tell
         except (AttributeError, TypeError) as error:
             failed("a library cannot be attributed", error)

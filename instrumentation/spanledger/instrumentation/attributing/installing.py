@@ -9,7 +9,7 @@ from typing import Final
 
 from opentelemetry.trace import get_tracer_provider
 
-from spanledger.instrumentation.attributing import celery, guard, threads
+from spanledger.instrumentation.attributing import celery, guard, redirects, threads
 from spanledger.instrumentation.attributing.failing import failed
 from spanledger.instrumentation.attributing.importing import when_imported
 from spanledger.instrumentation.attributing.processor import stamp_on
@@ -22,16 +22,17 @@ def _carry_into_processes() -> None:
     processes.carry()
 
 
-def _carry_through_celery() -> None:
-    # Importing it would cost every application that has it installed; whoever uses it imports it, now or later.
+def _listen() -> None:
+    # Importing them would cost every application that has them installed; whoever uses them does, now or later.
     when_imported("celery.signals", celery.connect)
+    when_imported("requests.sessions", redirects.connect)
 
 
 _STEPS: Final[tuple[Callable[[], None], ...]] = (
     guard.guard,
     threads.carry,
     _carry_into_processes,
-    _carry_through_celery,
+    _listen,
 )
 _done: Final[set[Callable[[], None]]] = set()
 
