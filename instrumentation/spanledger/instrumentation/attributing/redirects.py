@@ -9,14 +9,16 @@ itself takes back there.
 
 # pyright: reportMissingModuleSource=false, reportMissingTypeStubs=false
 
-from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from spanledger.instrumentation.attributing.failing import failed
 from spanledger.instrumentation.attributing.guard import take_back
 from spanledger.instrumentation.attributing.trust import is_ours
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def connect() -> None:
