@@ -25,6 +25,8 @@ API_PORT: Final = 8318
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 BODY_BYTES_CEILING: Final = 64 * 1024 * 1024
 
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+
 CLICKHOUSE_SCHEMES: Final = ("clickhouse", "clickhouses", "clickhouse+http", "clickhouse+https")
 
 
@@ -63,6 +65,10 @@ class Settings:
     body_bytes_max: int = BODY_BYTES_MAX
     sandbox: bool = False
     """Inside an application: print priced ledger events instead of recording usage."""
+    require_tenant: bool = False
+    """Whether usage that names nobody makes `doctor` fail. It is charged all the same."""
+    log_level: str = ""
+    """How much our own log tells; empty leaves it to whoever configures logging."""
 
     @property
     def embedded(self) -> bool:
@@ -93,7 +99,9 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
         prices=_price_places(prices) or (_default_prices(store, data),),
         prices_stated=bool(_price_places(prices)),
         body_bytes_max=_body_bytes(env.get("SPANLEDGER_BODY_BYTES_MAX", "")),
-        sandbox=_switch("SPANLEDGER_SANDBOX", _first(env, "SPANLEDGER_SANDBOX", "LEDGER_SANDBOX_MODE")),
+        sandbox=_switch(env, "SPANLEDGER_SANDBOX", "LEDGER_SANDBOX_MODE"),
+        require_tenant=_switch(env, "SPANLEDGER_REQUIRE_TENANT", "LEDGER_REQUIRE_TENANT"),
+        log_level=_log_level(env),
     )
 
 
@@ -163,11 +171,22 @@ def _endpoint(url: str) -> str:
     return url.rstrip("/")
 
 
-def _switch(name: str, text: str) -> bool:
+def _switch(env: Mapping[str, str], *names: str) -> bool:
+    text = _first(env, *names)
     if (stated := text.strip().lower()) not in {"", "true", "1", "yes", "on", "false", "0", "no", "off"}:
-        msg = f"{name} {text!r} must be true or false"
+        msg = f"{names[0]} {text!r} must be true or false"
         raise ConfigurationError(msg)
     return stated in {"true", "1", "yes", "on"}
+
+
+def _log_level(env: Mapping[str, str]) -> str:
+    text = _first(env, "SPANLEDGER_LOG_LEVEL", "LEDGER_LOG_LEVEL")
+    if not text and _switch(env, "TOKENLEDGER_DEBUG"):
+        return "DEBUG"
+    if (level := text.strip().upper()) not in {"", *LOG_LEVELS}:
+        msg = f"SPANLEDGER_LOG_LEVEL {text!r} must be one of {', '.join(LOG_LEVELS)}"
+        raise ConfigurationError(msg)
+    return level
 
 
 def _body_bytes(text: str) -> int:

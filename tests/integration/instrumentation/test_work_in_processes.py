@@ -2,10 +2,13 @@
 
 import json
 import runpy
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from support.application import PROJECT, Application, text
+from support.commands import answer
 
 from spanledger.schemas import attributes as a
 
@@ -119,16 +122,24 @@ def test_a_sandbox_opens_nothing(application: Application) -> None:
 
 
 def test_the_audit_pipeline_costs_what_it_says(application: Application) -> None:
-    """Four steps, eight events, each with the quantity and the cost of the example's own table."""
-    done = application.run(EXAMPLE.read_text(), SPANLEDGER_SANDBOX="true")
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    found = [
-        (e["provider"], e["operation"], *e["lines.unit"], *e["lines.quantity"], e["cost"], e["reported_cost"])
-        for e in events
-    ]
-    expected = runpy.run_path(str(EXAMPLE))["EXPECTED"]
+    """Four steps, eight events, each with the quantity and the cost of the example's own table: printed, and booked."""
+    expected = sorted(runpy.run_path(str(EXAMPLE))["EXPECTED"], key=repr)
     assert len(expected) == 8
-    assert sorted(found, key=repr) == sorted(expected, key=repr)
-    assert {(e["tenant"], e["feature"], e["team"], e["workflow_id"]) for e in events} == {
-        ("acme", "call-audit", "support", "call-42")
-    }
+    printed = application.run(EXAMPLE.read_text(), SPANLEDGER_SANDBOX="true")
+    assert not application.store.exists()
+    application.run(EXAMPLE.read_text())
+    booked = answer("sql", "--store", application.store, "SELECT * FROM charges")
+    for events in ([json.loads(line) for line in printed.stdout.splitlines()], booked):
+        found = [
+            (e["provider"], e["operation"], *e["lines.unit"], *map(int, e["lines.quantity"]), *costs(e)) for e in events
+        ]
+        assert sorted(found, key=repr) == expected
+        assert {(e["tenant"], e["feature"], e["team"], e["workflow_id"]) for e in events} == {
+            ("acme", "call-audit", "support", "call-42")
+        }
+
+
+def costs(event: Mapping[str, str | None]) -> list[str | None]:
+    """Our price and the sender's own account, without the zeros behind."""
+    found = (event["cost"], event["reported_cost"])
+    return [None if cost is None else f"{Decimal(cost).normalize():f}" for cost in found]

@@ -37,6 +37,8 @@ def open_recorder(settings: Settings | None = None) -> Recorder | None:
     """The recorder of these settings, by default the environment's; None, with one log line, if one is wrong."""
     try:
         chosen = settings or load()
+        if chosen.log_level:
+            logging.getLogger("spanledger").setLevel(chosen.log_level)
         if chosen.sandbox:
             # It prices, which no other way in from an application does.
             from spanledger.exporter.inprocess.sandbox import Sandbox  # noqa: PLC0415
