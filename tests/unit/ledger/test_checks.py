@@ -121,9 +121,9 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("charges", "required", "verdict"), [(0, "true", "ok"), (3, "true", "FAIL"), (3, "no", "look")]
+    ("count", "required", "verdict"), [(0, "true", "ok"), (3, "true", "FAIL"), (3, "no", "look")]
 )
-def test_usage_that_names_nobody_fails_where_that_was_asked_for(charges: int, required: str, verdict: str) -> None:
+def test_usage_that_names_nobody_fails_where_that_was_asked_for(count: int, required: str, verdict: str) -> None:
     """It is charged and shown in any case."""
     settings = load({"LEDGER_REQUIRE_TENANT": required})
     found = ledger_checks(lambda sql: Table((), (), [(count,)] if "unattributed" in sql else []), settings)
