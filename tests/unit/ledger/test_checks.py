@@ -120,9 +120,7 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
     assert "run spanledger migrate" in checks["schema"].finding
 
 
-@pytest.mark.parametrize(
-    ("count", "required", "verdict"), [(0, "true", "ok"), (3, "true", "FAIL"), (3, "no", "look")]
-)
+@pytest.mark.parametrize(("count", "required", "verdict"), [(0, "true", "ok"), (3, "true", "FAIL"), (3, "no", "look")])
 def test_usage_that_names_nobody_fails_where_that_was_asked_for(count: int, required: str, verdict: str) -> None:
     """It is charged and shown in any case."""
     settings = load({"LEDGER_REQUIRE_TENANT": required})
