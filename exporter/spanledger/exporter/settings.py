@@ -55,6 +55,8 @@ class Settings:
     api: Address = Address(LOOPBACK, API_PORT)
     tenant: str = UNATTRIBUTED
     """Who is charged when the telemetry names nobody."""
+    environment: str = ""
+    """Inside an application: the environment it works in; empty leaves it to the resource."""
     otlp_endpoint: str = ""
     """Inside an application: send to this receiver (OTLP/HTTP base URL) instead of a store."""
     api_key: str = ""
@@ -94,6 +96,7 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
         http=_address("--http", flags.get("http") or env.get("SPANLEDGER_HTTP"), HTTP_PORT),
         api=_address("--api", flags.get("api") or env.get("SPANLEDGER_API"), API_PORT),
         tenant=flags.get("tenant") or _first(env, "SPANLEDGER_TENANT", "LEDGER_TENANT") or UNATTRIBUTED,
+        environment=_first(env, "SPANLEDGER_ENVIRONMENT", "LEDGER_ENV", "TOKENLEDGER_ENVIRONMENT"),
         otlp_endpoint=_endpoint(env.get("SPANLEDGER_OTLP_ENDPOINT", "")),
         api_key=env.get("SPANLEDGER_API_KEY", ""),
         prices=_price_places(prices) or (_default_prices(store, data),),
