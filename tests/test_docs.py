@@ -50,12 +50,12 @@ def test_the_snippets_about_attribution_run() -> None:
     """One after the other, with stand-ins for what is the application's own."""
     fastapi, flask = pytest.importorskip("fastapi"), pytest.importorskip("flask")
     names: dict[str, object] = {
-        "client": SimpleNamespace(chat=SimpleNamespace(completions=SimpleNamespace(create=lambda **_: stamped()))),
+        "client": SimpleNamespace(chat=SimpleNamespace(completions=SimpleNamespace(create=_answered))),
         "messages": [],
         "save": len,
         "rows": ["a", "b"],
         "fastapi_app": fastapi.FastAPI(),
-        "wsgi_app": lambda _environ, _start: [],
+        "wsgi_app": _served,
         "flask_app": flask.Flask("app"),
     }
     with taking() as taken:
@@ -107,6 +107,14 @@ def test_every_change_is_named_for_its_issue_and_kind() -> None:
     kinds = set(re.findall(r"^\| `(\w+)`", (ROOT / "changes" / "README.md").read_text(), re.MULTILINE))
     names = [path.name for path in (ROOT / "changes").iterdir() if path.name != "README.md"]
     assert [name for name in names if not re.fullmatch(rf"\d+\.({'|'.join(kinds)})(\.\d+)?\.md", name)] == []
+
+
+def _answered(**_: object) -> dict[str, object]:
+    return stamped()
+
+
+def _served(_environ: object, _start: object) -> list[bytes]:
+    return []
 
 
 def _snippets(document: str) -> list[str]:

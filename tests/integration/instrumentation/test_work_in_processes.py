@@ -7,7 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from support.application import PROJECT, Application, text
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from support.application import PROJECT, Application, journaled, text
 from support.commands import answer
 
 from spanledger.schemas import attributes as a
@@ -91,6 +92,24 @@ def test_a_provider_with_the_ledgers_processor_is_used(application: Application)
     found = application.journaled()
     assert [text(span, a.LEDGER_TENANT) for span in found] == ["acme", "acme"]
     assert len({span.trace_id for span in found}) == 1
+
+
+def test_what_is_configured_from_code_holds(application: Application) -> None:
+    """Store, name and environment as the settings would say them; a predecessor's other options are accepted."""
+    elsewhere = application.folder / "elsewhere"
+    application.run(
+        TRACK + "from spanledger.instrumentation import configure\n"
+        f"configure(database_url={str(elsewhere)!r}, app_name='shop', environment='prod', batch_size=100,\n"
+        "    flush_interval_seconds=5, async_mode=True, sample_rate=0.1, debug=True)\n"
+        "for number in range(20): track('db', 'write')\n"
+        "import logging\n"
+        "assert logging.getLogger('spanledger').level == logging.DEBUG\n"
+    )
+    assert application.journaled() == []
+    found = list(journaled(elsewhere / "journal"))
+    assert len(found) == 20
+    said = {name: AnyValue.FromString(value).string_value for name, value in found[0].resource.attributes.items()}
+    assert (said[a.SERVICE_NAME], said[a.ENVIRONMENT_NAME]) == ("shop", "prod")
 
 
 def test_a_wrong_setting_is_one_log_line(application: Application) -> None:

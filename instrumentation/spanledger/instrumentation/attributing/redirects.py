@@ -25,7 +25,7 @@ def connect() -> None:
     """Look at every redirect of `requests`, which is imported."""
     from requests.sessions import SessionRedirectMixin  # noqa: PLC0415 (an application without it never gets here)
 
-    rebuild: Callable[[Any, Any, Any], None] = SessionRedirectMixin.rebuild_auth  # pyright: ignore[reportUnknownVariableType]
+    rebuild: Callable[[Any, Any, Any], None] = getattr(SessionRedirectMixin, "rebuild_auth")  # noqa: B009 (its type)
 
     @wraps(rebuild)
     def rebuilding(session: Any, prepared_request: Any, response: Any) -> None:
