@@ -68,6 +68,64 @@ work(f"start of {os.getpid()}")
 """A WSGI and an ASGI application that work for each request, when they are loaded and when they end."""
 
 
+FORKS = (
+    WORK
+    + """
+import multiprocessing, signal, sys
+from concurrent.futures import ProcessPoolExecutor
+
+ENDS = {
+    "exit": sys.exit,
+    "_exit": lambda: os._exit(0),
+    "exec": lambda: os.execlp("true", "true"),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGTERM),
+    "raise": lambda: signal.raise_signal(signal.SIGTERM),
+}
+
+if __name__ == "__main__":
+    work("parent before")
+    for name, end in ENDS.items():
+        if (pid := os.fork()) == 0:
+            work(name)
+            end()
+        print(name, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    for method in ("fork", "spawn", "forkserver"):
+        child = multiprocessing.get_context(method).Process(target=work, args=(method,))
+        child.start()
+        child.join()
+        print(method, child.exitcode)
+    context = multiprocessing.get_context("fork")
+    with context.Pool(2) as pool:
+        pool.map(work, [f"pool {number}" for number in range(4)], chunksize=1)
+    with ProcessPoolExecutor(2, mp_context=context) as executor:
+        list(executor.map(work, [f"executor {number}" for number in range(4)]))
+    work("parent after")
+"""
+)
+"""Children of every kind, that end in every way; prints how."""
+
+TASKS = (
+    WORK
+    + """
+from celery import Celery
+
+app = Celery("matrix", broker="filesystem://", backend="file://results")
+app.conf.update(
+    broker_transport_options={"data_folder_in": "broker", "data_folder_out": "broker", "polling_interval": 0.05},
+    worker_max_tasks_per_child=2, worker_prefetch_multiplier=1, broker_connection_retry_on_startup=False,
+)
+
+@app.task(name="matrix.perform")
+def perform(name):
+    if name.startswith("slow"):
+        wait_for(name)
+    work(name)
+    return os.getpid()
+"""
+)
+"""A Celery application whose children are recycled, over a broker of files."""
+
+
 def works(*names: str) -> Counter[str]:
     """What `work` of these names leaves in the ledger, each charge once."""
     return Counter(said for name in names for said in (name, *(f"{name} {number}" for number in range(5))))

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from support.application import Application
 from support.commands import answer
-from support.servers import SECONDS_MAX, WEB, WORK, instrumented, serving, stopped_during, waited_until, works
+from support.servers import FORKS, SECONDS_MAX, TASKS, WEB, instrumented, serving, stopped_during, waited_until, works
 
 from spanledger.instrumentation import attribution
 from spanledger.schemas.claim import UNATTRIBUTED
@@ -41,61 +41,6 @@ BOOKED = """
 SELECT service_name, if(request_model = '', operation, request_model) AS name, tenant, count() AS charges
 FROM charges GROUP BY ALL
 """
-
-FORKS = (
-    WORK
-    + """
-import multiprocessing, signal, sys
-from concurrent.futures import ProcessPoolExecutor
-
-ENDS = {
-    "exit": sys.exit,
-    "_exit": lambda: os._exit(0),
-    "exec": lambda: os.execlp("true", "true"),
-    "kill": lambda: os.kill(os.getpid(), signal.SIGTERM),
-    "raise": lambda: signal.raise_signal(signal.SIGTERM),
-}
-
-if __name__ == "__main__":
-    work("parent before")
-    for name, end in ENDS.items():
-        if (pid := os.fork()) == 0:
-            work(name)
-            end()
-        print(name, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-    for method in ("fork", "spawn", "forkserver"):
-        child = multiprocessing.get_context(method).Process(target=work, args=(method,))
-        child.start()
-        child.join()
-        print(method, child.exitcode)
-    context = multiprocessing.get_context("fork")
-    with context.Pool(2) as pool:
-        pool.map(work, [f"pool {number}" for number in range(4)], chunksize=1)
-    with ProcessPoolExecutor(2, mp_context=context) as executor:
-        list(executor.map(work, [f"executor {number}" for number in range(4)]))
-    work("parent after")
-"""
-)
-
-TASKS = (
-    WORK
-    + """
-from celery import Celery
-
-app = Celery("matrix", broker="filesystem://", backend="file://results")
-app.conf.update(
-    broker_transport_options={"data_folder_in": "broker", "data_folder_out": "broker", "polling_interval": 0.05},
-    worker_max_tasks_per_child=2, worker_prefetch_multiplier=1, broker_connection_retry_on_startup=False,
-)
-
-@app.task(name="matrix.perform")
-def perform(name):
-    if name.startswith("slow"):
-        wait_for(name)
-    work(name)
-    return os.getpid()
-"""
-)
 
 
 @dataclass
