@@ -151,7 +151,11 @@ def celery_prefork(place: Place) -> Ended:
     with worked_by(place) as worker:
         sender = celery.Celery("sender", broker="filesystem://", backend=f"file://{folder}/results")
         broker = str(folder / "broker")
-        sender.conf.broker_transport_options = {"data_folder_in": broker, "data_folder_out": broker}
+        sender.conf.broker_transport_options = {
+            "data_folder_in": broker,
+            "data_folder_out": broker,
+            "control_folder": str(folder / "control"),
+        }
         used: Used = Counter()
         sent: list[Any] = []
         for number in range(6):
