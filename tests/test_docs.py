@@ -6,7 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
+
+import pytest
+from support.attributing import stamped, taking
+
+from spanledger.schemas import attributes as a
 
 ROOT: Final = Path(__file__).parent.parent
 README: Final = (ROOT / "README.md").read_text()
@@ -19,7 +25,7 @@ def test_the_ten_lines_of_the_readme_run(tmp_path: Path) -> None:
 
     gpt-4o costs 2.50 USD per million input tokens and 10 USD per million output tokens: 0.0025 + 0.001.
     """
-    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    program, _ = _snippets(README)
     assert len([line for line in program.splitlines() if line]) == 10
     environ = {"PATH": os.defpath, "HOME": str(tmp_path), "SPANLEDGER_STORE": str(tmp_path / "store")}
     _run([sys.executable, "-c", program], environ)
@@ -30,6 +36,35 @@ def test_the_ten_lines_of_the_readme_run(tmp_path: Path) -> None:
     assert (row["cost"], row["currency"]) == ("0.0035", "USD")
 
 
+def test_the_readmes_explicit_work_is_recorded() -> None:
+    """Two statements of work for the same tenant, in their units."""
+    _, program = _snippets(README)
+    with taking() as taken:
+        exec(program, {})  # noqa: S102 (the README's own)
+    said = [(each[a.LEDGER_SERVICE], each[a.LEDGER_UNITS], each[a.LEDGER_UNIT_TYPE]) for each in taken.said()]
+    assert said == [("elevenlabs", 120, "characters"), ("dynamodb", 3, "writes")]
+    assert {(each[a.LEDGER_TENANT], each[a.LEDGER_FEATURE]) for each in taken.said()} == {("acme", "voice")}
+
+
+def test_the_snippets_about_attribution_run() -> None:
+    """One after the other, with stand-ins for what is the application's own."""
+    fastapi, flask = pytest.importorskip("fastapi"), pytest.importorskip("flask")
+    names: dict[str, object] = {
+        "client": SimpleNamespace(chat=SimpleNamespace(completions=SimpleNamespace(create=_answered))),
+        "messages": [],
+        "save": len,
+        "rows": ["a", "b"],
+        "fastapi_app": fastapi.FastAPI(),
+        "wsgi_app": _served,
+        "flask_app": flask.Flask("app"),
+    }
+    with taking() as taken:
+        for program in _snippets((ROOT / "docs" / "attribution.md").read_text()):
+            exec(program, names)  # noqa: S102 (the document's own)
+    assert names["answer"] == {"tenant": "acme", "user_id": "u-7", "feature": "search"}
+    assert [each[a.LEDGER_UNITS] for each in taken.said()] == [120, 2]
+
+
 def test_the_readme_lists_every_command() -> None:
     """A command is in the README when, and only when, it is in the help."""
     listed = set(re.findall(r"^\| `spanledger (\w+)", README, re.MULTILINE))
@@ -37,8 +72,9 @@ def test_the_readme_lists_every_command() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    """docs/configuration.md names the variables that the exporter reads, and no others."""
-    read = set(re.findall(r'"(SPANLEDGER_\w+)"', (ROOT / "exporter/spanledger/exporter/settings.py").read_text()))
+    """docs/configuration.md names the variables that the settings read, and no others."""
+    rooms = ("exporter/spanledger/exporter/settings.py", "instrumentation/spanledger/instrumentation/wire/settings.py")
+    read = {name for room in rooms for name in re.findall(r'"(SPANLEDGER_\w+)"', (ROOT / room).read_text())}
     table = (ROOT / "docs" / "configuration.md").read_text().partition("\n## ")[0]
     assert set(re.findall(r"^\| `(SPANLEDGER_\w+)`", table, re.MULTILINE)) == read
 
@@ -71,6 +107,18 @@ def test_every_change_is_named_for_its_issue_and_kind() -> None:
     kinds = set(re.findall(r"^\| `(\w+)`", (ROOT / "changes" / "README.md").read_text(), re.MULTILINE))
     names = [path.name for path in (ROOT / "changes").iterdir() if path.name != "README.md"]
     assert [name for name in names if not re.fullmatch(rf"\d+\.({'|'.join(kinds)})(\.\d+)?\.md", name)] == []
+
+
+def _answered(**_: object) -> dict[str, object]:
+    return stamped()
+
+
+def _served(_environ: object, _start: object) -> list[bytes]:
+    return []
+
+
+def _snippets(document: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", document, re.DOTALL)
 
 
 def _run(command: list[str], environ: dict[str, str] | None = None) -> str:

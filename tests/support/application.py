@@ -28,7 +28,8 @@ class Application:
             "PATH": os.pathsep.join((str(python.parent), "/usr/bin", "/bin")),
             "HOME": str(folder),
             "XDG_DATA_HOME": str(folder / "data"),
-            "PYTHONPATH": str(_entry_points(folder)),
+            # Where the project is installed it declares its entry points itself; twice, each would find itself there.
+            "PYTHONPATH": "" if self._python == sys.executable else str(_entry_points(folder)),
             "SPANLEDGER_STORE": str(self.store),
         }
         # The environment of the tests has OTLP exporters, which would look for a collector.

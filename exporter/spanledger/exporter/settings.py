@@ -25,6 +25,8 @@ API_PORT: Final = 8318
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 BODY_BYTES_CEILING: Final = 64 * 1024 * 1024
 
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+
 CLICKHOUSE_SCHEMES: Final = ("clickhouse", "clickhouses", "clickhouse+http", "clickhouse+https")
 
 
@@ -53,6 +55,8 @@ class Settings:
     api: Address = Address(LOOPBACK, API_PORT)
     tenant: str = UNATTRIBUTED
     """Who is charged when the telemetry names nobody."""
+    environment: str = ""
+    """Inside an application: the environment it works in; empty leaves it to the resource."""
     otlp_endpoint: str = ""
     """Inside an application: send to this receiver (OTLP/HTTP base URL) instead of a store."""
     api_key: str = ""
@@ -63,6 +67,10 @@ class Settings:
     body_bytes_max: int = BODY_BYTES_MAX
     sandbox: bool = False
     """Inside an application: print priced ledger events instead of recording usage."""
+    require_tenant: bool = False
+    """Whether usage that names nobody makes `doctor` fail. It is charged all the same."""
+    log_level: str = ""
+    """How much our own log tells; empty leaves it to whoever configures logging."""
 
     @property
     def embedded(self) -> bool:
@@ -88,12 +96,15 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
         http=_address("--http", flags.get("http") or env.get("SPANLEDGER_HTTP"), HTTP_PORT),
         api=_address("--api", flags.get("api") or env.get("SPANLEDGER_API"), API_PORT),
         tenant=flags.get("tenant") or _first(env, "SPANLEDGER_TENANT", "LEDGER_TENANT") or UNATTRIBUTED,
+        environment=_first(env, "SPANLEDGER_ENVIRONMENT", "LEDGER_ENV", "TOKENLEDGER_ENVIRONMENT"),
         otlp_endpoint=_endpoint(env.get("SPANLEDGER_OTLP_ENDPOINT", "")),
         api_key=env.get("SPANLEDGER_API_KEY", ""),
         prices=_price_places(prices) or (_default_prices(store, data),),
         prices_stated=bool(_price_places(prices)),
         body_bytes_max=_body_bytes(env.get("SPANLEDGER_BODY_BYTES_MAX", "")),
-        sandbox=_switch("SPANLEDGER_SANDBOX", _first(env, "SPANLEDGER_SANDBOX", "LEDGER_SANDBOX_MODE")),
+        sandbox=_switch(env, "SPANLEDGER_SANDBOX", "LEDGER_SANDBOX_MODE"),
+        require_tenant=_switch(env, "SPANLEDGER_REQUIRE_TENANT", "LEDGER_REQUIRE_TENANT"),
+        log_level=_log_level(env),
     )
 
 
@@ -163,11 +174,22 @@ def _endpoint(url: str) -> str:
     return url.rstrip("/")
 
 
-def _switch(name: str, text: str) -> bool:
+def _switch(env: Mapping[str, str], *names: str) -> bool:
+    text = _first(env, *names)
     if (stated := text.strip().lower()) not in {"", "true", "1", "yes", "on", "false", "0", "no", "off"}:
-        msg = f"{name} {text!r} must be true or false"
+        msg = f"{names[0]} {text!r} must be true or false"
         raise ConfigurationError(msg)
     return stated in {"true", "1", "yes", "on"}
+
+
+def _log_level(env: Mapping[str, str]) -> str:
+    text = _first(env, "SPANLEDGER_LOG_LEVEL", "LEDGER_LOG_LEVEL")
+    if not text and _switch(env, "TOKENLEDGER_DEBUG"):
+        return "DEBUG"
+    if (level := text.strip().upper()) not in {"", *LOG_LEVELS}:
+        msg = f"SPANLEDGER_LOG_LEVEL {text!r} must be one of {', '.join(LOG_LEVELS)}"
+        raise ConfigurationError(msg)
+    return level
 
 
 def _body_bytes(text: str) -> int:

@@ -43,6 +43,7 @@ def ledger_checks(query: Query, settings: Settings) -> Iterator[Check]:
     yield _quarantine(query)
     yield _price_files(settings)
     yield _unpriced(query)
+    yield _tenants(query, settings)
 
 
 def receiver_check(url: str) -> Check:
@@ -124,6 +125,14 @@ def _unpriced(query: Query) -> Check:
     calls = [f"{seller or '?'}/{name or '?'} ({count} calls)" for seller, name, count, _ in rows]
     cure = f"{_adding(rows[0])} (and so on for each), then spanledger prices reprice"
     return Check("unpriced", "FAIL", f"no price for {_listed(calls)}. The cure: {cure}")
+
+
+def _tenants(query: Query, settings: Settings) -> Check:
+    ((charges,),) = query("SELECT count() FROM unattributed").rows or ((0,),)
+    if not charges:
+        return Check("tenants", "ok", "every charge names its tenant")
+    found = f"{charges} charges name no tenant; the view `unattributed` has them"
+    return Check("tenants", "FAIL" if settings.require_tenant else "look", found)
 
 
 def _adding(row: Row) -> str:

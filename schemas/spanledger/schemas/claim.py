@@ -8,6 +8,9 @@ import msgspec
 UNATTRIBUTED: Final = "unattributed"
 """The tenant of usage nobody named. A value that is shown, never a row that is dropped."""
 
+ENVIRONMENT_DEFAULT: Final = "dev"
+"""The environment of what a process records which names none: what is meant to be billed says so."""
+
 Signal = Literal["traces", "logs"]
 Role = Literal["inference", "rollup", "work"]
 UsageSource = Literal["provider", "estimated", "missing", "manual"]

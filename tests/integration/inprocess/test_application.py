@@ -118,23 +118,6 @@ def test_a_child_that_skips_every_handler_flushes_first(application: Application
     assert application.names() == ["child"]
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_multiprocessing_children_journal_for_themselves(application: Application, method: str) -> None:
-    """However a child is started, and although a forked one ends with `os._exit`, its spans are there."""
-    application.run_instrumented(
-        CALL + "import multiprocessing\n"
-        "if __name__ == '__main__':\n"
-        "    call('before')\n"
-        f"    context = multiprocessing.get_context({method!r})\n"
-        "    children = [context.Process(target=call, args=(f'child{number}',)) for number in range(2)]\n"
-        "    for child in children: child.start()\n"
-        "    for child in children: child.join()\n"
-        "    assert [child.exitcode for child in children] == [0, 0]\n"
-        "    call('after')\n"
-    )
-    assert application.names() == ["after", "before", "child0", "child1"]
-
-
 def test_forks_while_other_threads_emit_lose_nothing(application: Application) -> None:
     """A preloaded server forks its workers while it already works: no child hangs, no span is missing or doubled."""
     application.run(

@@ -2,15 +2,18 @@
 
 import json
 import runpy
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from support.application import PROJECT, Application, text
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from support.application import PROJECT, Application, journaled, text
+from support.commands import answer
 
 from spanledger.schemas import attributes as a
 
 EXAMPLE = PROJECT / "examples" / "audit_pipeline.py"
-PATHS = ":".join(str(PROJECT / floor) for floor in ("schemas", "exporter", "instrumentation", "ledger"))
 
 TRACK = "from spanledger.instrumentation import attribution, track\nimport os, sys\n"
 
@@ -18,9 +21,7 @@ TRACK = "from spanledger.instrumentation import attribution, track\nimport os, s
 @pytest.fixture
 def application(tmp_path: Path) -> Application:
     """An application with an empty store."""
-    made = Application(tmp_path)
-    made.environ["PYTHONPATH"] += f":{PATHS}"
-    return made
+    return Application(tmp_path)
 
 
 def operations(application: Application) -> list[str]:
@@ -93,6 +94,24 @@ def test_a_provider_with_the_ledgers_processor_is_used(application: Application)
     assert len({span.trace_id for span in found}) == 1
 
 
+def test_what_is_configured_from_code_holds(application: Application) -> None:
+    """Store, name and environment as the settings would say them; a predecessor's other options are accepted."""
+    elsewhere = application.folder / "elsewhere"
+    application.run(
+        TRACK + "from spanledger.instrumentation import configure\n"
+        f"configure(database_url={str(elsewhere)!r}, app_name='shop', environment='prod', batch_size=100,\n"
+        "    flush_interval_seconds=5, async_mode=True, sample_rate=0.1, debug=True)\n"
+        "for number in range(20): track('db', 'write')\n"
+        "import logging\n"
+        "assert logging.getLogger('spanledger').level == logging.DEBUG\n"
+    )
+    assert application.journaled() == []
+    found = list(journaled(elsewhere / "journal"))
+    assert len(found) == 20
+    said = {name: AnyValue.FromString(value).string_value for name, value in found[0].resource.attributes.items()}
+    assert (said[a.SERVICE_NAME], said[a.ENVIRONMENT_NAME]) == ("shop", "prod")
+
+
 def test_a_wrong_setting_is_one_log_line(application: Application) -> None:
     """The application goes on, and hears of it once."""
     done = application.run(
@@ -122,16 +141,24 @@ def test_a_sandbox_opens_nothing(application: Application) -> None:
 
 
 def test_the_audit_pipeline_costs_what_it_says(application: Application) -> None:
-    """Four steps, eight events, each with the quantity and the cost of the example's own table."""
-    done = application.run(EXAMPLE.read_text(), SPANLEDGER_SANDBOX="true")
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    found = [
-        (e["provider"], e["operation"], *e["lines.unit"], *e["lines.quantity"], e["cost"], e["reported_cost"])
-        for e in events
-    ]
-    expected = runpy.run_path(str(EXAMPLE))["EXPECTED"]
+    """Four steps, eight events, each with the quantity and the cost of the example's own table: printed, and booked."""
+    expected = sorted(runpy.run_path(str(EXAMPLE))["EXPECTED"], key=repr)
     assert len(expected) == 8
-    assert sorted(found, key=repr) == sorted(expected, key=repr)
-    assert {(e["tenant"], e["feature"], e["team"], e["workflow_id"]) for e in events} == {
-        ("acme", "call-audit", "support", "call-42")
-    }
+    printed = application.run(EXAMPLE.read_text(), SPANLEDGER_SANDBOX="true")
+    assert not application.store.exists()
+    application.run(EXAMPLE.read_text())
+    booked = answer("sql", "--store", application.store, "SELECT * FROM charges")
+    for events in ([json.loads(line) for line in printed.stdout.splitlines()], booked):
+        found = [
+            (e["provider"], e["operation"], *e["lines.unit"], *map(int, e["lines.quantity"]), *costs(e)) for e in events
+        ]
+        assert sorted(found, key=repr) == expected
+        assert {(e["tenant"], e["feature"], e["team"], e["workflow_id"]) for e in events} == {
+            ("acme", "call-audit", "support", "call-42")
+        }
+
+
+def costs(event: Mapping[str, str | None]) -> list[str | None]:
+    """Our price and the sender's own account, without the zeros behind."""
+    found = (event["cost"], event["reported_cost"])
+    return [None if cost is None else f"{Decimal(cost).normalize():f}" for cost in found]

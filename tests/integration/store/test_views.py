@@ -50,6 +50,13 @@ def test_unpriced_lists_what_nothing_has_priced(store: Store) -> None:
     assert store.query("SELECT event_id, model, cost FROM unpriced") == [(event(1).event_id.hex(), "mystery-1", None)]
 
 
+def test_unattributed_lists_what_names_nobody(store: Store) -> None:
+    """It is charged, and there is one place to see it."""
+    nobodys = event(1, tenant="unattributed")
+    book(store, nobodys, event(2))
+    assert store.query("SELECT event_id, cost FROM unattributed") == [(nobodys.event_id.hex(), ONE_CALL)]
+
+
 def test_daily_costs_keep_unknown_apart_from_zero(store: Store) -> None:
     """Counts of what is unpriced, estimated, missing, probable or failed stand beside the sums."""
     book(

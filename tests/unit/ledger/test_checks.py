@@ -96,6 +96,8 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
             rows = [("negative", 3)]
         elif "unpriced" in sql:
             rows = [("self-hosted", "house model", 4, ["output_tokens", "input_tokens"])]
+        elif "unattributed" in sql:
+            rows = [(3,)]
         return Table(("a",), ("String",), rows)
 
     checks = {check.name: check for check in ledger_checks(query, load({}, store=str(tmp_path)))}
@@ -106,6 +108,7 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
         "quarantine": "look",
         "prices": "ok",
         "unpriced": "FAIL",
+        "tenants": "look",
     }
     cure = (
         "prices add --provider self-hosted --model 'house model' --per 1000000 input_tokens=PRICE output_tokens=PRICE"
@@ -115,6 +118,14 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
     assert "then spanledger prices reprice" in checks["unpriced"].finding
     assert checks["quarantine"].finding == "3: negative"
     assert "run spanledger migrate" in checks["schema"].finding
+
+
+@pytest.mark.parametrize(("count", "required", "verdict"), [(0, "true", "ok"), (3, "true", "FAIL"), (3, "no", "look")])
+def test_usage_that_names_nobody_fails_where_that_was_asked_for(count: int, required: str, verdict: str) -> None:
+    """It is charged and shown in any case."""
+    settings = load({"LEDGER_REQUIRE_TENANT": required})
+    found = ledger_checks(lambda sql: Table((), (), [(count,)] if "unattributed" in sql else []), settings)
+    assert [check.verdict for check in found if check.name == "tenants"] == [verdict]
 
 
 def test_price_files_that_contradict_fail_the_check(tmp_path: Path) -> None:

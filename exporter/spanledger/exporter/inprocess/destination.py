@@ -19,6 +19,7 @@ from spanledger.exporter.inprocess.appender import Appender
 from spanledger.exporter.inprocess.counts import Counts
 from spanledger.exporter.inprocess.courier import Carrier, Courier
 from spanledger.exporter.inprocess.entries import entries
+from spanledger.exporter.inprocess.environment import Environment
 from spanledger.exporter.inprocess.recorder import Recorder
 from spanledger.exporter.inprocess.writer import Writer
 from spanledger.exporter.journal import JournalWriter
@@ -37,13 +38,15 @@ def open_recorder(settings: Settings | None = None) -> Recorder | None:
     """The recorder of these settings, by default the environment's; None, with one log line, if one is wrong."""
     try:
         chosen = settings or load()
+        if chosen.log_level:
+            logging.getLogger("spanledger").setLevel(chosen.log_level)
         if chosen.sandbox:
             # It prices, which no other way in from an application does.
             from spanledger.exporter.inprocess.sandbox import Sandbox  # noqa: PLC0415
 
             return Sandbox(chosen)
         root, carrier = destination(chosen)
-        return Recorder(partial(_open_writer, root, chosen.tenant, carrier))
+        return Recorder(partial(_open_writer, root, chosen, carrier))
     except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
         # Whatever is wrong with what somebody set, the application starts.
         _logger.error("spanledger is disabled, usage is not recorded: %s", error)  # noqa: TRY400 (a sentence, no trace)
@@ -78,7 +81,8 @@ def _forwarding_journal(settings: Settings) -> Path:
     return user_data_path("spanledger", appauthor=False) / "journal" / name
 
 
-def _open_writer(root: Path, tenant: str, carrier: CarrierFactory | None, counts: Counts) -> Writer:
+def _open_writer(root: Path, settings: Settings, carrier: CarrierFactory | None, counts: Counts) -> Writer:
     appender = Appender(partial(JournalWriter, root, segment_bytes=SEGMENT_BYTES), counts)
     courier = Courier(partial(carrier, appender, counts), counts) if carrier else None
-    return Writer(appender, lambda spans: entries(spans, tenant, counts), courier, counts)
+    environment, tenant = Environment(settings.environment), settings.tenant
+    return Writer(appender, lambda spans: entries(list(environment.of(spans)), tenant, counts), courier, counts)

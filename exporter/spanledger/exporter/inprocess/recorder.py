@@ -2,8 +2,9 @@
 
 Nothing starts before the first span of a process id, and a fork starts anew: the child has an empty queue, its own
 thread and its own journal shard; the parent keeps what it had.
-A process that is killed loses what ended in its last group interval and fdatasync, no more. SIGTERM belongs to the
-application: with the default disposition it kills, as above; with a handler that exits, nothing is lost.
+A process that another one kills loses what ended since its last group was taken: a group interval and an fdatasync,
+or, in a burst, what the writer is behind. SIGTERM belongs to the application: with the default disposition it kills, as
+above; with a handler that exits, or that raises it again, nothing is lost.
 """
 
 import atexit
@@ -18,6 +19,7 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanledger.exporter.inprocess.counts import Counts
+from spanledger.exporter.inprocess.ending import flush_before_the_end
 from spanledger.exporter.inprocess.usage import usage_span
 from spanledger.exporter.inprocess.writer import Writer
 
@@ -112,6 +114,7 @@ class Recorder:
         if not self._exit_registered:
             self._exit_registered = True
             atexit.register(_flush_at_exit, weakref.ref(self))
+            flush_before_the_end(self)
         if "multiprocessing.util" in sys.modules:
             # A forked `multiprocessing` child ends with os._exit: these finalizers run, atexit does not.
             from multiprocessing.util import Finalize  # noqa: PLC0415

@@ -6,8 +6,9 @@ what waits is small. The same allow-list decides again in the sift, byte for byt
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, Self
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.util.types import AnyValue
 
@@ -33,6 +34,11 @@ class KeptSpan(ReadableSpan):
             instrumentation_scope=span.instrumentation_scope,
         )
         self._dropped = span.dropped_attributes
+
+    def of_resource(self, resource: Resource) -> Self:
+        """The same span, of this resource."""
+        self._resource = resource
+        return self
 
     @property
     def dropped_attributes(self) -> int:

@@ -7,10 +7,13 @@ applied.py      a context made current, and taken off again
 threads.py      threads, timers, thread pools: what is started for somebody stays for them
 processes.py    the same for processes and their pools
 celery.py       the same through a Celery broker
-installing.py   puts the three and the guard in place when something is attributed
+flushing.py     what a child of either used is durable before it can be killed
+importing.py    told when a library is imported
+installing.py   puts these and the guard in place when something is attributed
 naming.py       attributes in messages → fields
 trust.py        which peers are believed, which hosts are told
 guard.py        W3C baggage: `ledger.*` enters from the former and leaves to the latter only
+redirects.py    the same where a client sends a request on by itself
 processor.py    stamps spans where no ledger processor does
 failing.py      our own failures: counted, told once, never the application's
 """

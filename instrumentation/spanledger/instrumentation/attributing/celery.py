@@ -18,15 +18,12 @@ from opentelemetry.context import attach, get_current
 from spanledger.instrumentation.attributing.applied import replaced
 from spanledger.instrumentation.attributing.failing import failed
 from spanledger.instrumentation.attributing.fields import attributes_of
+from spanledger.instrumentation.attributing.flushing import flushed
 from spanledger.instrumentation.attributing.naming import names_of
 from spanledger.schemas.ambient import ambient
 
 HEADER: Final = "spanledger_attribution"
 """A header's name is an attribute of the task's request, so it is an identifier."""
-
-
-# A recycled child is not held up longer by a disk that does not answer.
-FLUSH_TIMEOUT_S: Final = 5.0
 
 
 def connect() -> None:
@@ -35,8 +32,18 @@ def connect() -> None:
 
     signals.before_task_publish.connect(_publish, weak=False)
     signals.task_prerun.connect(_prerun, weak=False)
-    signals.task_postrun.connect(_postrun, weak=False)
+    _last()
+    for begun in (signals.worker_init, signals.worker_process_init):
+        begun.connect(_last, weak=False)
     signals.worker_process_shutdown.connect(_shutdown, weak=False)
+
+
+def _last(**_: object) -> None:
+    """End a task's attribution behind whoever else listens: they put back what they found when the task began."""
+    from celery import signals  # noqa: PLC0415 (as above)
+
+    signals.task_postrun.disconnect(_postrun)
+    signals.task_postrun.connect(_postrun, weak=False)
 
 
 def stated_by(request: object) -> dict[str, str] | None:
@@ -58,13 +65,8 @@ def _publish(headers: Any = None, **_: object) -> None:
 
 
 def _shutdown(**_: object) -> None:
-    """A pool's child ends without its exit handlers: what it recorded has to be on disk before."""
-    try:
-        from spanledger.instrumentation.work.sink import sinks  # noqa: PLC0415 (most workers record nothing)
-
-        sinks.flush(FLUSH_TIMEOUT_S)
-    except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
-        failed("a worker's child cannot be flushed", error)
+    """A pool's child ends without its exit handlers, and may be killed while it does."""
+    flushed()
 
 
 def _prerun(task: Any = None, **_: object) -> None:

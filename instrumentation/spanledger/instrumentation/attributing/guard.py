@@ -7,7 +7,7 @@ none of our business and passes as it is.
 # ruff: noqa: ANN401
 # Other people's calls pass through as they are, whatever their arguments.
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import wraps
 from typing import Any, Final, cast
 
@@ -20,7 +20,7 @@ from spanledger.instrumentation.attributing.applied import attributed, replaced
 from spanledger.instrumentation.attributing.celery import stated_by
 from spanledger.instrumentation.attributing.failing import failed
 from spanledger.instrumentation.attributing.fields import attributes_of
-from spanledger.instrumentation.attributing.naming import names_of
+from spanledger.instrumentation.attributing.naming import BAGGAGE, is_ledgers, names_of
 from spanledger.instrumentation.attributing.trust import is_ours, is_trusted
 from spanledger.schemas import attributes as a
 from spanledger.schemas.ambient import ambient
@@ -84,6 +84,20 @@ def destination(context: Context) -> str:
     return f"{host}:{port}" if host and port and ":" not in host else host
 
 
+def take_back(carrier: object) -> None:
+    """Leave nothing of ours in headers that go to another host now: those of a request that was redirected."""
+    if not isinstance(carrier, MutableMapping):
+        return
+    headers = cast("MutableMapping[str, object]", carrier)
+    for header in [name for name in headers if name.lower() == BAGGAGE]:
+        members = str(headers[header]).split(",")
+        others = [member for member in members if not is_ledgers(member)]
+        if others and others != members:
+            headers[header] = ",".join(others)
+        elif not others:
+            del headers[header]
+
+
 def _ledger_baggage(context: Context) -> dict[str, str]:
     return {name: str(value) for name, value in get_all(context).items() if name.startswith(a.LEDGER_PREFIX)}
 
@@ -108,6 +122,7 @@ def _guarded_inject(inject: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         try:
             context = sent(get_current() if context is None else context)
+            take_back(carrier)
         except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
             failed("outbound baggage cannot be judged, none is sent", error)
             return

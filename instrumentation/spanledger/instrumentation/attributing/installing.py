@@ -4,14 +4,14 @@ Nothing is touched in an application that never attributes anything. Installing 
 The global tracer provider gets a processor that stamps its spans, unless a ledger processor does that already.
 """
 
-import sys
 from collections.abc import Callable
 from typing import Final
 
 from opentelemetry.trace import get_tracer_provider
 
-from spanledger.instrumentation.attributing import celery, guard, threads
+from spanledger.instrumentation.attributing import celery, guard, redirects, threads
 from spanledger.instrumentation.attributing.failing import failed
+from spanledger.instrumentation.attributing.importing import when_imported
 from spanledger.instrumentation.attributing.processor import stamp_on
 
 
@@ -22,7 +22,18 @@ def _carry_into_processes() -> None:
     processes.carry()
 
 
-_AT_ONCE: Final[tuple[Callable[[], None], ...]] = (guard.guard, threads.carry, _carry_into_processes)
+def _listen() -> None:
+    # Importing them would cost every application that has them installed; whoever uses them does, now or later.
+    when_imported("celery.signals", celery.connect)
+    when_imported("requests.sessions", redirects.connect)
+
+
+_STEPS: Final[tuple[Callable[[], None], ...]] = (
+    guard.guard,
+    threads.carry,
+    _carry_into_processes,
+    _listen,
+)
 _done: Final[set[Callable[[], None]]] = set()
 
 
@@ -35,17 +46,13 @@ class _State:
 def install() -> None:
     """Install what is not yet. Never raises."""
     if not _done:
-        for step in _AT_ONCE:
+        for step in _STEPS:
             _done.add(step)
             _take(step)
     provider = get_tracer_provider()
     if provider is not _State.provider:
         _State.provider = provider
         _take(lambda: stamp_on(provider))
-    # Imported here it would cost every application that has it installed; whoever uses it imports it.
-    if celery.connect not in _done and "celery.signals" in sys.modules:
-        _done.add(celery.connect)
-        _take(celery.connect)
 
 
 def _take(step: Callable[[], None]) -> None:

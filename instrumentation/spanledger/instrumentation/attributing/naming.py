@@ -6,6 +6,9 @@ from urllib.parse import unquote_plus
 
 from spanledger.schemas.attributes import LEDGER_PREFIX
 
+BAGGAGE: Final = "baggage"
+"""The header."""
+
 # W3C Baggage, "Limits".
 BAGGAGE_CHARS_MAX: Final = 8_192
 
@@ -21,3 +24,8 @@ def fields_in(baggage: str) -> dict[str, object]:
         return {}
     members = (member.partition(";")[0].partition("=") for member in baggage.split(","))
     return names_of({unquote_plus(name).strip(): unquote_plus(value).strip() for name, _, value in members})
+
+
+def is_ledgers(member: str) -> bool:
+    """Whether a member of a `baggage` header is a field."""
+    return unquote_plus(member.partition("=")[0]).strip().startswith(LEDGER_PREFIX)

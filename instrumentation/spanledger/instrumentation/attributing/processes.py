@@ -1,6 +1,7 @@
 """Processes of `multiprocessing` and tasks of process pools work for whoever started them, by fork or by spawn.
 
 A pool's own processes belong to nobody: each task brings its own attribution, as something that can be pickled.
+A `Pool` kills its processes when its block ends, so what a task used is durable before its result goes back.
 """
 
 # ruff: noqa: ANN401
@@ -14,6 +15,7 @@ from multiprocessing import pool, process
 from typing import Any
 
 from spanledger.instrumentation.attributing.applied import Applied, replaced
+from spanledger.instrumentation.attributing.flushing import flushed
 from spanledger.instrumentation.attributing.threads import is_pools, nobodys
 from spanledger.schemas.ambient import ambient
 
@@ -29,6 +31,19 @@ class Carried:
         """Call the function, attributed."""
         with Applied(lambda context: replaced(context, self._stated)):
             return self._function(*args, **kwargs)
+
+
+class Task(Carried):
+    """The same for a task of a `Pool`."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function, attributed, and make durable what it used."""
+        try:
+            return super().__call__(*args, **kwargs) if self._stated else self._function(*args, **kwargs)
+        finally:
+            # Threads work through pools of the same kind, and nobody kills those.
+            if process.parent_process() is not None:
+                flushed()
 
 
 def carry() -> None:
@@ -73,8 +88,6 @@ def _carrying_submit(submit: Callable[..., Future[Any]]) -> Callable[..., Future
 def _carrying_task(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def carrying(self: pool.Pool, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        stated = ambient()
-        # A pool of threads works through the same methods.
-        return method(self, Carried(func, stated) if stated else func, *args, **kwargs)
+        return method(self, Task(func, ambient()), *args, **kwargs)
 
     return carrying

@@ -10,7 +10,7 @@ from spanledger.instrumentation.attributing.applied import Change, attributed
 from spanledger.instrumentation.attributing.failing import failed
 from spanledger.instrumentation.attributing.fields import attributes_of
 from spanledger.instrumentation.attributing.installing import install
-from spanledger.instrumentation.attributing.naming import fields_in
+from spanledger.instrumentation.attributing.naming import BAGGAGE, fields_in
 from spanledger.instrumentation.attributing.trust import is_trusted
 
 HEADERS: Final = {
@@ -20,8 +20,6 @@ HEADERS: Final = {
     "x-cost-center": "cost_center",
 }
 """Request header → the field it states; it wins over baggage, because a caller sets it on purpose."""
-
-BAGGAGE: Final = "baggage"
 
 
 def change_of(peer: str, header: Callable[[str], str | None], trusted: Sequence[str] | None) -> Change:

@@ -29,8 +29,6 @@ _GROUP: Final = "opentelemetry_traces_exporter"
 _NAME: Final = "spanledger"
 
 SERVICE_VARIABLES: Final = ("SPANLEDGER_APP_NAME", "TOKENLEDGER_APP_NAME")
-ENVIRONMENT_VARIABLES: Final = ("SPANLEDGER_ENVIRONMENT", "LEDGER_ENV", "TOKENLEDGER_ENVIRONMENT")
-ENVIRONMENT_DEFAULT: Final = "dev"
 
 
 class Sink:
@@ -70,9 +68,16 @@ class Sinks:
             self._provider, self._sink = get_tracer_provider(), sink
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until everything handed over is durable; False if it is not within the time."""
-        processor = self._sink.processor if self._sink is not None else None
-        return processor is None or processor.force_flush(int(timeout_s * 1000))
+        """Wait until all work handed over, and every usage span of the provider in force, is durable.
+
+        False if it is not within the time.
+        """
+        used = self._sink.processor if self._sink is not None else None
+        durable = True
+        for processor in {used, _processor_of(get_tracer_provider())}:
+            if processor is not None:
+                durable &= processor.force_flush(int(timeout_s * 1000))
+        return durable
 
     def reset(self) -> None:
         """Let go of our own processor; the next work finds its sink anew."""
@@ -88,7 +93,7 @@ class Sinks:
             if self._own is None:
                 self._own = _opened()
             processor = self._own
-        return Sink(processor, resource.merge(Resource(_stated(resource))))
+        return Sink(processor, resource.merge(Resource(_stated())))
 
     def _unlock(self) -> None:
         self._lock = threading.RLock()
@@ -147,14 +152,10 @@ def _opened() -> SpanProcessor | None:
     return None
 
 
-def _stated(resource: Resource) -> dict[str, str]:
-    """What the predecessors' settings say of the process, where the resource does not."""
+def _stated() -> dict[str, str]:
+    """What our own settings say of the process; its environment is added where its spans are kept."""
     stated: dict[str, str] = {}
     service = next((os.environ[name] for name in SERVICE_VARIABLES if os.environ.get(name)), "")
     if service:
         stated[a.SERVICE_NAME] = service
-    environment = next((os.environ[name] for name in ENVIRONMENT_VARIABLES if os.environ.get(name)), "")
-    known = resource.attributes.get(a.ENVIRONMENT_NAME) or resource.attributes.get(a.ENVIRONMENT_OLD)
-    if environment or not known:
-        stated[a.ENVIRONMENT_NAME] = environment or ENVIRONMENT_DEFAULT
     return stated

@@ -311,3 +311,9 @@ SELECT
     sumIf(d.cost, d.currency = 'USD') AS total_cost
 FROM daily_costs AS d
 GROUP BY cost_center, date;
+
+-- Charges that nobody was named for: charged to nobody, shown here, never dropped.
+CREATE OR REPLACE VIEW unattributed AS
+SELECT *
+FROM charges
+WHERE tenant = 'unattributed';

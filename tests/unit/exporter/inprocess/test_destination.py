@@ -1,3 +1,5 @@
+import logging
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from spanledger.exporter.inprocess.forwarder import Forwarder
 from spanledger.exporter.inprocess.server_poster import ServerPoster
 from spanledger.exporter.journal import JournalWriter
 from spanledger.exporter.settings import load
+from spanledger.schemas import ConfigurationError
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +83,29 @@ def test_a_wrong_setting_disables_with_one_line(
     assert open_recorder() is None
     (line,) = caplog.messages
     assert line.startswith("spanledger is disabled")
+
+
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [({"LEDGER_LOG_LEVEL": "error"}, "ERROR"), ({"TOKENLEDGER_DEBUG": "true"}, "DEBUG"), ({}, "INFO")],
+)
+def test_how_much_our_log_tells_is_a_setting(said: dict[str, str], level: str, ours: logging.Logger) -> None:
+    """By the predecessors' names too; unset it is whatever the application made it."""
+    ours.setLevel("INFO")
+    assert open_recorder(load(said)) is not None
+    assert logging.getLevelName(ours.level) == level
+
+
+def test_a_level_nobody_knows_is_named() -> None:
+    """In one sentence, like every wrong setting."""
+    with pytest.raises(ConfigurationError, match="SPANLEDGER_LOG_LEVEL 'LOUD' must be one of DEBUG, INFO"):
+        load({"LEDGER_LOG_LEVEL": "LOUD"})
+
+
+@pytest.fixture
+def ours() -> Generator[logging.Logger]:
+    """Our logger, as it was afterwards."""
+    logger = logging.getLogger("spanledger")
+    before = logger.level
+    yield logger
+    logger.setLevel(before)

@@ -100,7 +100,7 @@ def test_a_loops_executor_works_for_the_task() -> None:
     assert asyncio.run(both()) == ({"tenant": "acme"}, {"tenant": "acme"})
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_process_works_for_who_started_it(method: str) -> None:
     """However it is started."""
     context = multiprocessing.get_context(method)
