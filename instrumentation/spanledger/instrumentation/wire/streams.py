@@ -15,6 +15,9 @@ from spanledger.instrumentation.wire.request import BODY_BYTES_MAX
 # The last event of OpenAI's responses repeats the whole response, pictures included.
 EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
 
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What reading an answer raises that is not what it should be."""
+
 _NEWLINE: Final = 10
 _documents: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -49,7 +52,7 @@ class _Events:
     def _read(self, data: bytes) -> None:
         try:
             self._api.event(data, self._answer)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except UNREADABLE:
             self.faults += 1
 
     def _take(self, data: bytes, *, first: bool) -> None:
@@ -161,7 +164,7 @@ class Document(_Events):
                 super().end()
             else:
                 self._api.body(body, self._answer)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except UNREADABLE:
             self.faults += 1
 
 
