@@ -18,7 +18,7 @@ from spanledger.exporter.decode import decode
 from spanledger.exporter.inprocess.counts import Counts
 from spanledger.exporter.inprocess.entries import SCOPE, entries
 from spanledger.exporter.inprocess.recorder import EXIT_TIMEOUT_S, Recorder
-from spanledger.exporter.inprocess.usage import KeptSpan, usage_span
+from spanledger.exporter.inprocess.usage import usage_span
 from spanledger.exporter.inprocess.writer import Writer
 from spanledger.exporter.posting.batch import rated
 from spanledger.exporter.posting.book import event_of
@@ -68,7 +68,7 @@ class Sandbox(Recorder):
         """Nothing is open."""
         self._closed = True
 
-    def _lines(self, span: KeptSpan) -> str:
+    def _lines(self, span: ReadableSpan) -> str:
         lines = ""
         for entry in entries((span,), self._tenant, self._counts):
             for usage in sift(entry.payload, "traces").spans:

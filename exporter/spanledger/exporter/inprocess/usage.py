@@ -40,13 +40,17 @@ class KeptSpan(ReadableSpan):
         return self._dropped
 
 
-def usage_span(span: ReadableSpan) -> KeptSpan | None:
-    """What is kept of a span that may state usage; None for every other."""
+def usage_span(span: ReadableSpan) -> ReadableSpan | None:
+    """What is kept of a span that may state usage: a copy, unless all of it is; None for every other."""
     attributes = span.attributes
     if not attributes:
         return None
     kept = _kept_names(tuple(attributes))
-    return KeptSpan(span, {name: attributes[name] for name in kept}) if kept else None
+    if not kept:
+        return None
+    if len(kept) == len(attributes) and type(span) is ReadableSpan and not span.events and not span.links:
+        return span
+    return KeptSpan(span, {name: attributes[name] for name in kept})
 
 
 # The spans of one library carry the same names over and over.

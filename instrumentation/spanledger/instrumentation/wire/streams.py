@@ -1,8 +1,8 @@
 """A stream's bytes, as they pass, into events: lines (SSE and JSON lines), one JSON document, AWS event stream. Pure.
 
 Bytes may be cut anywhere. Nothing is kept but what an unfinished event has so far, and that has a bound. Most events
-are pieces of content: they are searched for a mark, counted, and never parsed. By `find`: `in` takes twice as long, as it asks first
-whether what is looked for is a number.
+are pieces of content: they are searched for a mark, counted, and never parsed. They are searched by `find`: `in` takes
+twice as long, because it asks first whether what is looked for is a number.
 """
 
 from typing import Final, Protocol
