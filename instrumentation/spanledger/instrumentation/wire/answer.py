@@ -53,10 +53,10 @@ class Answer(msgspec.Struct):
                     if number is not None:
                         usage[units[key]] = number
 
-    def take_all(self, stated: msgspec.Struct, units: tuple[str, ...]) -> None:
-        """Take the counts of an object's first fields: each has the unit of its place."""
+    def take_all(self, units: tuple[str, ...], values: tuple[object, ...]) -> None:
+        """Take counts: each has the unit of its place."""
         usage = self.usage
-        for unit, value in zip(units, msgspec.structs.astuple(stated), strict=False):
+        for unit, value in zip(units, values, strict=True):
             if value is not None:
                 number = value if type(value) is int and 0 <= value <= COUNT_MAX else count(value)
                 if number is not None:

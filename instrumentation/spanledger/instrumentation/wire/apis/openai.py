@@ -7,20 +7,27 @@ without choices, if it was asked to; Groq in `x_groq` besides; Mistral, OpenRout
 from typing import Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from spanledger.instrumentation.wire.answer import NOTHING, Answer, Odd, part
 from spanledger.instrumentation.wire.apis.api import Api
 from spanledger.schemas import units as u
 
-_WHOLES: Final = (
+# In the order of the fields of `_Usage`, `_Prompt` and `_Completion`.
+_UNITS: Final = (
     u.INPUT_TOKENS,
     u.OUTPUT_TOKENS,
     u.CACHE_READ_TOKENS,  # DeepSeek
     u.CACHE_READ_TOKENS,  # Moonshot
     u.WEB_SEARCHES,  # Perplexity
+    u.CACHE_READ_TOKENS,
+    u.CACHE_WRITE_TOKENS,
+    u.INPUT_AUDIO_TOKENS,
+    u.INPUT_IMAGE_TOKENS,
+    u.REASONING_TOKENS,
+    u.OUTPUT_AUDIO_TOKENS,
+    u.OUTPUT_IMAGE_TOKENS,
 )
-_PROMPT: Final = (u.CACHE_READ_TOKENS, u.CACHE_WRITE_TOKENS, u.INPUT_AUDIO_TOKENS, u.INPUT_IMAGE_TOKENS)
-_COMPLETION: Final = (u.REASONING_TOKENS, u.OUTPUT_AUDIO_TOKENS, u.OUTPUT_IMAGE_TOKENS)
 _MEDIA: Final = {
     "input_tokens": u.INPUT_TOKENS,
     "output_tokens": u.OUTPUT_TOKENS,
@@ -56,7 +63,6 @@ class _Completion(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
-    # In the order of `_WHOLES`.
     prompt_tokens: object = None
     completion_tokens: object = None
     prompt_cache_hit_tokens: object = None
@@ -96,6 +102,9 @@ class _Nothing(msgspec.Struct):
     pass
 
 
+_COUNTS: Final = 5
+_NO_PROMPT: Final = astuple(_Prompt())
+_NO_COMPLETION: Final = astuple(_Completion())
 _chat: Final = msgspec.json.Decoder(_Chat).decode
 _images: Final = msgspec.json.Decoder(_Images).decode
 _list: Final = msgspec.json.Decoder(list[_Nothing]).decode
@@ -123,11 +132,13 @@ def _used(usage: _Usage | Odd, answer: Answer) -> None:
     """OpenAI's `usage` of completions and embeddings, and what compatible servers state besides."""
     if not isinstance(usage, _Usage):
         return
-    answer.take_all(usage, _WHOLES)
-    if isinstance(usage.prompt_tokens_details, _Prompt):
-        answer.take_all(usage.prompt_tokens_details, _PROMPT)
-    if isinstance(usage.completion_tokens_details, _Completion):
-        answer.take_all(usage.completion_tokens_details, _COMPLETION)
+    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    answer.take_all(
+        _UNITS,
+        astuple(usage)[:_COUNTS]
+        + (astuple(prompt) if isinstance(prompt, _Prompt) else _NO_PROMPT)
+        + (astuple(completion) if isinstance(completion, _Completion) else _NO_COMPLETION),
+    )
     if usage.server_tool_use is not None:
         answer.counted(u.WEB_SEARCHES, part(usage.server_tool_use, "web_search_requests"))
     if isinstance(usage.cost, int | float) and not isinstance(usage.cost, bool):
