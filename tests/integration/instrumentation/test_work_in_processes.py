@@ -59,6 +59,17 @@ def test_a_fork_records_for_itself(application: Application) -> None:
     assert len({span.span_id for span in application.journaled()}) == 5
 
 
+def test_a_fork_right_behind_the_first_work_loses_and_repeats_nothing(application: Application) -> None:
+    """While the ledger is being opened: each process records its own, and no module is left locked in the child."""
+    application.run(
+        TRACK + "track('db', 'parent')\n"
+        "child = os.fork()\n"
+        "track('db', 'behind' if child else 'child')\n"
+        "if child: os.waitpid(child, 0)\n"
+    )
+    assert operations(application) == ["behind", "child", "parent"]
+
+
 def test_nothing_is_lost_by_a_signal_that_is_handled(application: Application) -> None:
     """A handler of SIGTERM that exits, as servers have."""
     application.run(

@@ -11,7 +11,7 @@ from support.disks import FullDisk, StalledDisk
 from spanledger.exporter import LedgerSpanProcessor
 from spanledger.exporter.inprocess.appender import Appender
 from spanledger.exporter.inprocess.counts import Counts
-from spanledger.exporter.inprocess.entries import entries
+from spanledger.exporter.inprocess.entries import Home, entries
 from spanledger.exporter.inprocess.recorder import Recorder
 from spanledger.exporter.inprocess.writer import Writer
 from spanledger.exporter.journal import JournalWriter
@@ -26,7 +26,7 @@ def processor_on(root: Path, disk: Disk) -> LedgerSpanProcessor:
 
     def open_writer(counts: Counts) -> Writer:
         appender = Appender(lambda: JournalWriter(root, disk=disk), counts)
-        return Writer(appender, lambda spans: entries(spans, "acme", counts), None, counts)
+        return Writer(appender, lambda spans: entries(spans, Home("acme"), counts), None, counts)
 
     processor = LedgerSpanProcessor(recorder=Recorder(open_writer))
     sinks.use(Sink(processor, Resource({})))

@@ -18,8 +18,7 @@ from platformdirs import user_data_path
 from spanledger.exporter.inprocess.appender import Appender
 from spanledger.exporter.inprocess.counts import Counts
 from spanledger.exporter.inprocess.courier import Carrier, Courier
-from spanledger.exporter.inprocess.entries import entries
-from spanledger.exporter.inprocess.environment import Environment
+from spanledger.exporter.inprocess.entries import Home, entries
 from spanledger.exporter.inprocess.recorder import Recorder
 from spanledger.exporter.inprocess.writer import Writer
 from spanledger.exporter.journal import JournalWriter
@@ -84,5 +83,5 @@ def _forwarding_journal(settings: Settings) -> Path:
 def _open_writer(root: Path, settings: Settings, carrier: CarrierFactory | None, counts: Counts) -> Writer:
     appender = Appender(partial(JournalWriter, root, segment_bytes=SEGMENT_BYTES), counts)
     courier = Courier(partial(carrier, appender, counts), counts) if carrier else None
-    environment, tenant = Environment(settings.environment), settings.tenant
-    return Writer(appender, lambda spans: entries(list(environment.of(spans)), tenant, counts), courier, counts)
+    home = Home(settings.tenant, settings.environment)
+    return Writer(appender, lambda spans: entries(spans, home, counts), courier, counts)

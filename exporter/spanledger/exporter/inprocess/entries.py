@@ -1,12 +1,13 @@
 """Spans of the SDK → journal entries, through OTLP and the same sift as a request to the receiver. No I/O."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanledger.exporter.inprocess.counts import Counts
+from spanledger.exporter.inprocess.environment import name_environment
 from spanledger.exporter.journal import Entry, Signal
 from spanledger.exporter.sift import sift
 
@@ -17,19 +18,28 @@ SCOPE: Final = "*"
 ENTRY_BYTES_MAX: Final = 128 * 1024
 
 
-def entries(spans: Sequence[ReadableSpan], tenant: str, counts: Counts) -> Iterator[Entry]:
+class Home(NamedTuple):
+    """What a process says of all its usage."""
+
+    tenant: str
+    environment: str = ""
+
+
+def entries(spans: Sequence[ReadableSpan], home: Home, counts: Counts) -> Iterator[Entry]:
     """The entries that hold `spans`. One that cannot be encoded is set apart by halving, counted and left out."""
     try:
-        sifted = sift(encode_spans(spans).SerializeToString())
+        request = encode_spans(spans)
+        name_environment(request, home.environment)
+        sifted = sift(request.SerializeToString())
     except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
         # Whatever a span of the application may hold, its neighbours are kept and the application goes on.
         if len(spans) == 1:
             counts.add("refused", reason=f"a usage span cannot be encoded: {error!r}")
         else:
-            yield from _halves(spans, tenant, counts)
+            yield from _halves(spans, home, counts)
         return
     if len(sifted.payload) > ENTRY_BYTES_MAX and len(spans) > 1:
-        yield from _halves(spans, tenant, counts)
+        yield from _halves(spans, home, counts)
         return
     if sifted.rejected:
         counts.add("refused", sifted.rejected, reason=f"a usage span is refused: {sifted.reasons[0]}")
@@ -38,10 +48,10 @@ def entries(spans: Sequence[ReadableSpan], tenant: str, counts: Counts) -> Itera
     if unused:
         counts.add("unused", unused)
     if kept:
-        yield Entry(payload=sifted.payload, signal=Signal.TRACES, scope=SCOPE, tenant=tenant, elements=kept)
+        yield Entry(payload=sifted.payload, signal=Signal.TRACES, scope=SCOPE, tenant=home.tenant, elements=kept)
 
 
-def _halves(spans: Sequence[ReadableSpan], tenant: str, counts: Counts) -> Iterator[Entry]:
+def _halves(spans: Sequence[ReadableSpan], home: Home, counts: Counts) -> Iterator[Entry]:
     middle = len(spans) // 2
-    yield from entries(spans[:middle], tenant, counts)
-    yield from entries(spans[middle:], tenant, counts)
+    yield from entries(spans[:middle], home, counts)
+    yield from entries(spans[middle:], home, counts)

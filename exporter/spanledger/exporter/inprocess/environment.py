@@ -3,33 +3,22 @@
 What a span states itself is nearer than all of them.
 """
 
-from collections.abc import Iterator, Sequence
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from opentelemetry.sdk.resources import Resource
-
-from spanledger.exporter.inprocess.usage import KeptSpan
 from spanledger.schemas import attributes as a
 from spanledger.schemas.claim import ENVIRONMENT_DEFAULT
 
 
-class Environment:
-    """The environment of one process. `stated` is the setting, or empty."""
+def name_environment(request: ExportTraceServiceRequest, stated: str) -> None:
+    """Let every resource of a request name its environment. `stated` is the setting, or empty."""
+    for group in request.resource_spans:
+        _name(group.resource, stated)
 
-    def __init__(self, stated: str) -> None:
-        self._stated = stated
-        # A process has one resource, or a few; replaced as a whole, because any thread may ask.
-        self._last: tuple[Resource, Resource] | None = None
 
-    def of(self, spans: Sequence[KeptSpan]) -> Iterator[KeptSpan]:
-        """Spans whose resources name the environment."""
-        for span in spans:
-            yield span.of_resource(self._named(span.resource))
-
-    def _named(self, resource: Resource) -> Resource:
-        last = self._last
-        if last is None or last[0] is not resource:
-            known = resource.attributes.get(a.ENVIRONMENT_NAME) or resource.attributes.get(a.ENVIRONMENT_OLD)
-            added = self._stated or ("" if known else ENVIRONMENT_DEFAULT)
-            named = resource.merge(Resource({a.ENVIRONMENT_NAME: added})) if added else resource
-            last = self._last = (resource, named)
-        return last[1]
+def _name(resource: Resource, stated: str) -> None:
+    named = {pair.key: pair for pair in resource.attributes}
+    if not stated and any(name in named for name in (a.ENVIRONMENT_NAME, a.ENVIRONMENT_OLD)):
+        return
+    pair = named.get(a.ENVIRONMENT_NAME) or resource.attributes.add(key=a.ENVIRONMENT_NAME)
+    pair.value.string_value = stated or ENVIRONMENT_DEFAULT

@@ -19,9 +19,9 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanledger.exporter.inprocess.counts import Counts
-from spanledger.exporter.inprocess.ending import flush_before_the_end
 from spanledger.exporter.inprocess.usage import usage_span
 from spanledger.exporter.inprocess.writer import Writer
+from spanledger.schemas.ending import flush_before_the_end
 
 # An application that exits is not held up longer than this by a disk or receiver that does not answer.
 EXIT_TIMEOUT_S: Final = 5.0

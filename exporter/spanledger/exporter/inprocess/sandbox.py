@@ -16,10 +16,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode import decode
 from spanledger.exporter.inprocess.counts import Counts
-from spanledger.exporter.inprocess.entries import SCOPE, entries
-from spanledger.exporter.inprocess.environment import Environment
+from spanledger.exporter.inprocess.entries import SCOPE, Home, entries
 from spanledger.exporter.inprocess.recorder import EXIT_TIMEOUT_S, Recorder
-from spanledger.exporter.inprocess.usage import KeptSpan, usage_span
+from spanledger.exporter.inprocess.usage import usage_span
 from spanledger.exporter.inprocess.writer import Writer
 from spanledger.exporter.posting.batch import rated
 from spanledger.exporter.posting.book import event_of
@@ -43,8 +42,7 @@ class Sandbox(Recorder):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(_none)
-        self._tenant = settings.tenant
-        self._environment = Environment(settings.environment)
+        self._home = Home(settings.tenant, settings.environment)
         self._prices = PriceShelf(settings.prices, must_exist=settings.prices_stated)
         self._printing = threading.RLock()
 
@@ -70,9 +68,9 @@ class Sandbox(Recorder):
         """Nothing is open."""
         self._closed = True
 
-    def _lines(self, span: KeptSpan) -> str:
+    def _lines(self, span: ReadableSpan) -> str:
         lines = ""
-        for entry in entries(list(self._environment.of((span,))), self._tenant, self._counts):
+        for entry in entries((span,), self._home, self._counts):
             for usage in sift(entry.payload, "traces").spans:
                 claim = decode(usage, Credential(entry.scope, entry.tenant))
                 if isinstance(claim, Claim) and claim.call.role != "rollup":

@@ -6,9 +6,8 @@ what waits is small. The same allow-list decides again in the sift, byte for byt
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final, Self
+from typing import Final
 
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.util.types import AnyValue
 
@@ -35,24 +34,23 @@ class KeptSpan(ReadableSpan):
         )
         self._dropped = span.dropped_attributes
 
-    def of_resource(self, resource: Resource) -> Self:
-        """The same span, of this resource."""
-        self._resource = resource
-        return self
-
     @property
     def dropped_attributes(self) -> int:
         """How many attributes the SDK's limits cost the span: its usage may be among them."""
         return self._dropped
 
 
-def usage_span(span: ReadableSpan) -> KeptSpan | None:
-    """What is kept of a span that may state usage; None for every other."""
+def usage_span(span: ReadableSpan) -> ReadableSpan | None:
+    """What is kept of a span that may state usage: a copy, unless all of it is; None for every other."""
     attributes = span.attributes
     if not attributes:
         return None
     kept = _kept_names(tuple(attributes))
-    return KeptSpan(span, {name: attributes[name] for name in kept}) if kept else None
+    if not kept:
+        return None
+    if len(kept) == len(attributes) and type(span) is ReadableSpan and not span.events and not span.links:
+        return span
+    return KeptSpan(span, {name: attributes[name] for name in kept})
 
 
 # The spans of one library carry the same names over and over.

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from opentelemetry.sdk.trace import ReadableSpan
+
 from spanledger.exporter.inprocess.appender import Appender
 from spanledger.exporter.inprocess.counts import Counts
 from spanledger.exporter.inprocess.courier import Courier
 from spanledger.exporter.inprocess.suppression import suppressed_instrumentation
-from spanledger.exporter.inprocess.usage import KeptSpan
 from spanledger.exporter.journal import Entry
 
 # What a killed process can lose, against fdatasyncs a second: 50 of them from a process that never rests.
@@ -43,7 +44,7 @@ class Writer:
     def __init__(
         self,
         appender: Appender,
-        encode: Callable[[Sequence[KeptSpan]], Iterable[Entry]],
+        encode: Callable[[Sequence[ReadableSpan]], Iterable[Entry]],
         courier: Courier | None,
         counts: Counts,
     ) -> None:
@@ -53,7 +54,7 @@ class Writer:
         self._counts = counts
         # Looked up when the process needs it, like everything of `threading`: gevent may have replaced it by then.
         # This queue may be put to from a signal handler or a finalizer that interrupted another put.
-        self._queue: queue.SimpleQueue[KeptSpan | Entry | threading.Event | _Stop] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[ReadableSpan | Entry | threading.Event | _Stop] = queue.SimpleQueue()
         self._hurry = threading.Event()
         self._flushes: list[threading.Event] = []
         self._durable = True
@@ -67,7 +68,7 @@ class Writer:
         """Start the thread. Raises `RuntimeError` where the interpreter gives none any more."""
         self._thread.start()
 
-    def put(self, span: KeptSpan) -> None:
+    def put(self, span: ReadableSpan) -> None:
         """Take a span from any thread. Does no I/O."""
         if self._queue.qsize() < WAITING_SPANS_MAX:
             self._queue.put(span)
@@ -107,13 +108,13 @@ class Writer:
                 self._cycle(self._take())
             self._appender.close()
 
-    def _take(self) -> list[KeptSpan | Entry | threading.Event | _Stop]:
+    def _take(self) -> list[ReadableSpan | Entry | threading.Event | _Stop]:
         """Wait for something to do; what there is then, at most one group of it."""
         try:
             items = [self._queue.get(timeout=None if self._durable else RETRY_S)]
         except queue.Empty:
             return []
-        if isinstance(items[0], KeptSpan) and self._queue.qsize() < GROUP_SPANS_MAX:
+        if isinstance(items[0], ReadableSpan) and self._queue.qsize() < GROUP_SPANS_MAX:
             self._hurry.wait(max(0.0, self._group_at + GROUP_INTERVAL_S - time.monotonic()))
         try:
             while len(items) < GROUP_SPANS_MAX:
@@ -123,9 +124,9 @@ class Writer:
         self._group_at = time.monotonic()
         return items
 
-    def _cycle(self, items: list[KeptSpan | Entry | threading.Event | _Stop]) -> None:
+    def _cycle(self, items: list[ReadableSpan | Entry | threading.Event | _Stop]) -> None:
         """Hand one group to the journal."""
-        spans = [item for item in items if isinstance(item, KeptSpan)]
+        spans = [item for item in items if isinstance(item, ReadableSpan)]
         for entry in self._encode(spans) if spans else ():
             self._appender.add(entry)
         for item in items:

@@ -59,7 +59,7 @@ def _begun(session: Any, method: str, url: Any, kwargs: dict[str, Any]) -> Attem
         endpoint = meter.recognise(whole.scheme, whole.host or "", whole.port, whole.raw_path)
         if endpoint is None:
             return None
-        return meter.begin(endpoint, plain(kwargs.get("headers")), _body(kwargs))
+        return meter.begin(endpoint, plain(kwargs.get("headers")).get(endpoint.resends), _body(kwargs))
     except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
         failed("recognise a request")
         return None

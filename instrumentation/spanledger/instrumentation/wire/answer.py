@@ -5,7 +5,7 @@ from typing import Final, cast
 
 import msgspec
 
-from spanledger.instrumentation.wire.request import name
+from spanledger.instrumentation.wire.request import NAME_CHARS_MAX, name
 
 # More reasons than that (one a choice) say nothing more.
 FINISH_REASONS_MAX: Final = 16
@@ -13,33 +13,30 @@ FINISH_REASONS_MAX: Final = 16
 COUNT_MAX: Final = 2**53
 
 
-class Answer:
+class Answer(msgspec.Struct):
     """What is known of one answer so far; later statements replace earlier ones."""
 
-    __slots__ = ("cost", "error_type", "final", "finish_reasons", "model", "response_id", "tier", "usage")
-
-    def __init__(self) -> None:
-        self.model = ""
-        self.response_id = ""
-        self.tier = ""
-        self.error_type = ""
-        self.finish_reasons: list[str] = []
-        self.usage: dict[str, int] = {}
-        self.cost: float | int | None = None
-        self.final = False
-        """Whether `usage` is the provider's last word: of a stream that is broken off, it may be a beginning."""
+    model: str = ""
+    response_id: str = ""
+    tier: str = ""
+    error_type: str = ""
+    finish_reasons: list[str] = []
+    usage: dict[str, int] = {}
+    cost: float | int | None = None
+    final: bool = False
+    """Whether `usage` is the provider's last word: of a stream that is broken off, it may be a beginning."""
 
     def identify(self, response_id: object, model: object) -> None:
         """Take the id and the model, where they are stated."""
-        if stated := name(response_id):
-            self.response_id = stated
-        if stated := name(model):
-            self.model = stated
+        if type(response_id) is str and response_id:
+            self.response_id = response_id[:NAME_CHARS_MAX]
+        if type(model) is str and model:
+            self.model = model[:NAME_CHARS_MAX]
 
     def finished(self, reason: object) -> None:
         """Take one finish reason."""
-        if (stated := name(reason)) and len(self.finish_reasons) < FINISH_REASONS_MAX:
-            self.finish_reasons.append(stated)
+        if type(reason) is str and reason and len(self.finish_reasons) < FINISH_REASONS_MAX:
+            self.finish_reasons.append(reason[:NAME_CHARS_MAX])
 
     def failed(self, error: object) -> None:
         """Take an error that came inside an answer."""
@@ -55,6 +52,15 @@ class Answer:
                     number = value if type(value) is int and 0 <= value <= COUNT_MAX else count(value)
                     if number is not None:
                         usage[units[key]] = number
+
+    def take_all(self, units: tuple[str, ...], values: tuple[object, ...]) -> None:
+        """Take counts: each has the unit of its place."""
+        usage = self.usage
+        for unit, value in zip(units, values, strict=True):
+            if value is not None:
+                number = value if type(value) is int and 0 <= value <= COUNT_MAX else count(value)
+                if number is not None:
+                    usage[unit] = number
 
     def counted(self, unit: str, value: object) -> int | None:
         """Take one count; what is no count leaves the unit unknown."""
@@ -86,3 +92,6 @@ def part(value: object, *path: str) -> object:
 
 
 NOTHING: Final = msgspec.Raw(b"null")
+
+Odd = list[object] | str | int | float | bool | None
+"""What may stand where an object should: it is passed over, and what stands beside it is read."""

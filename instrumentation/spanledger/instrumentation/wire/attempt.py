@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from time import perf_counter_ns
 from typing import Final
 
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import Span, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from spanledger.instrumentation.wire.answer import Answer
@@ -13,12 +13,14 @@ from spanledger.instrumentation.wire.apis.bedrock import from_headers
 from spanledger.instrumentation.wire.endpoints import Endpoint
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.inflate import Inflate, UnreadableEncodingError, inflater
-from spanledger.instrumentation.wire.request import Request, estimated_input, spoken_characters
-from spanledger.instrumentation.wire.streams import Document, EventStream, Lines, Reader
+from spanledger.instrumentation.wire.request import BODY_BYTES_MAX, Request, estimated_input, spoken_characters
+from spanledger.instrumentation.wire.streams import UNREADABLE, Document, EventStream, Lines, Reader
 from spanledger.schemas import attributes as a
 from spanledger.schemas import units as u
 from spanledger.schemas.dialects.wire import ESTIMATED, MISSING, UNIT_ATTRIBUTES
 
+# HTTP statuses from here on are no answer to the question.
+_REFUSED: Final = 400
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 _TIERS: Final = {"openai": a.OPENAI_RESPONSE_TIER, "anthropic": a.ANTHROPIC_RESPONSE_TIER}
 
@@ -26,25 +28,28 @@ _TIERS: Final = {"openai": a.OPENAI_RESPONSE_TIER, "anthropic": a.ANTHROPIC_RESP
 class Attempt:
     """What one attempt has told so far. Its methods are called by the hooks, under their guard."""
 
-    __slots__ = ("_answer", "_api", "_body", "_done", "_reader", "_started_ns", "endpoint", "request", "span")
+    __slots__ = ("_api", "_body", "_done", "_reader", "_started_ns", "answer", "endpoint", "request", "span")
 
     def __init__(self, endpoint: Endpoint, request: Request, body: bytes | None, span: Span) -> None:
         self.endpoint, self.request, self.span = endpoint, request, span
+        self.answer = Answer()
         self._body = body
         self._api = APIS[endpoint.api]
-        self._answer = Answer()
         self._reader: Reader | None = None
         self._done = False
         self._started_ns = perf_counter_ns()
 
     def answered(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """The whole answer is here, inflated."""
-        if not _is_error(status) and not self._api.free:
+        if status < _REFUSED and not self._api.free:
             # What begins as JSON is a document, whatever its type says.
-            kind = "" if body[:1] == b"{" else headers.get("content-type", "")
-            reader = self._reader = _reader(kind, self)
-            if reader is not None:
-                reader.whole(body) if isinstance(reader, Document) else reader.feed(body)
+            if body[:1] == b"{" and len(body) <= BODY_BYTES_MAX:
+                try:
+                    self._api.body(body, self.answer)
+                except UNREADABLE:
+                    failed("read an answer")
+            elif (reader := self.read_by(headers.get("content-type", ""))) is not None:
+                reader.feed(body)
         self.end(status, headers)
 
     def read_by(self, kind: str) -> Reader | None:
@@ -63,27 +68,36 @@ class Attempt:
         if self._done:
             return
         self._done = True
+        span = self.span
         try:
-            attributes = self._attributes(status, headers, error)
+            attributes: dict[str, AttributeValue] = {}
             if first_chunk_ns:
                 attributes[a.TIME_TO_FIRST_CHUNK] = (first_chunk_ns - self._started_ns) / 1e9
+            if status >= _REFUSED:
+                attributes[a.HTTP_STATUS_CODE] = status
+                kind = str(status)
+            else:
+                self._state_answer(attributes, headers, began=error is None or self._reader is not None)
+                kind = self.answer.error_type or ("" if error is None else _named(error))
+            if kind:
+                attributes[a.ERROR_TYPE] = kind
+                span.set_status(StatusCode.ERROR)
             if attributes:
-                self.span.set_attributes(attributes)
-            if a.ERROR_TYPE in attributes:
-                self.span.set_status(Status(StatusCode.ERROR))
+                span.set_attributes(attributes)
         except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
             failed("describe a call")
         finally:
-            self.span.end()
+            span.end()
 
-    def _attributes(
-        self, status: int, headers: Mapping[str, str], error: BaseException | None
-    ) -> dict[str, AttributeValue]:
-        refused = _is_error(status)
-        if not refused:
-            self._finish_reading(headers)
-        answer = self._answer
-        attributes: dict[str, AttributeValue] = {}
+    def _state_answer(self, attributes: dict[str, AttributeValue], headers: Mapping[str, str], *, began: bool) -> None:
+        """What the answer names, and the counts: the provider's, or what there is instead."""
+        answer = self.answer
+        if self._reader is not None:
+            self._finish_reading()
+        if self.endpoint.family == "bedrock":
+            from_headers(headers, answer)
+        if not (answer.final or self._api.free):
+            self._make_do(attributes, began=began)
         if answer.response_id:
             attributes[a.RESPONSE_ID] = answer.response_id
         if answer.model:
@@ -94,46 +108,32 @@ class Attempt:
             attributes[_TIERS.get(self.endpoint.family, a.LEDGER_SERVICE_TIER)] = answer.tier
         if answer.cost is not None:
             attributes[a.USAGE_COST] = answer.cost
-        if refused:
-            attributes[a.HTTP_STATUS_CODE] = status
-        if kind := answer.error_type or (str(status) if refused else _named(error)):
-            attributes[a.ERROR_TYPE] = kind
-        if not refused and not self._api.free:
-            self._state_usage(attributes, began=error is None or self._reader is not None)
-        return attributes
+        for unit, number in answer.usage.items():
+            attributes[UNIT_ATTRIBUTES[unit]] = number
 
-    def _finish_reading(self, headers: Mapping[str, str]) -> None:
+    def _finish_reading(self) -> None:
         if self._reader is not None:
             self._reader.end()
             if self._reader.faults:
                 failed("read an answer")
-        if self.endpoint.family == "bedrock":
-            from_headers(headers, self._answer)
 
-    def _state_usage(self, attributes: dict[str, AttributeValue], *, began: bool) -> None:
-        """The provider's counts; else an estimate that says so; else that they are missing."""
-        answer = self._answer
-        usage = answer.usage
-        if self._api.characters and not answer.final and (number := spoken_characters(self._body)) is not None:
+    def _make_do(self, attributes: dict[str, AttributeValue], *, began: bool) -> None:
+        """An estimate that says so, or that the counts are missing."""
+        usage = self.answer.usage
+        if self._api.characters and (number := spoken_characters(self._body)) is not None:
             usage[u.INPUT_CHARACTERS] = number
-        elif began and not answer.final:
+        elif began:
             deltas = self._reader.deltas if self._reader else 0
             if deltas or usage:
                 self._estimate(usage, deltas)
                 attributes[a.LEDGER_USAGE_SOURCE] = ESTIMATED
             else:
                 attributes[a.LEDGER_USAGE_SOURCE] = MISSING
-        attributes.update({UNIT_ATTRIBUTES[unit]: number for unit, number in usage.items()})
 
     def _estimate(self, usage: dict[str, int], deltas: int) -> None:
         if u.INPUT_TOKENS not in usage and (number := estimated_input(self._body)) is not None:
             usage[u.INPUT_TOKENS] = number
         usage[u.OUTPUT_TOKENS] = max(deltas, usage.get(u.OUTPUT_TOKENS, 0))
-
-    @property
-    def answer(self) -> Answer:
-        """What is known of the answer."""
-        return self._answer
 
 
 class Flow:
@@ -145,7 +145,7 @@ class Flow:
         self._attempt, self._status, self._headers = attempt, status, headers
         self._first_ns = 0
         self._inflate: Inflate | None = None
-        reader = None if _is_error(status) else attempt.read_by(headers.get("content-type", ""))
+        reader = None if status >= _REFUSED else attempt.read_by(headers.get("content-type", ""))
         self._feed = reader.feed if reader is not None else _ignore
         try:
             self._inflate = inflater(headers.get("content-encoding", ""))
@@ -192,10 +192,6 @@ def _reader(kind: str, attempt: Attempt) -> Document | Lines | EventStream | Non
 
 def _ignore(_chunk: bytes) -> None:
     """For bytes we cannot read."""
-
-
-def _is_error(status: int) -> bool:
-    return status >= 400
 
 
 def _named(error: BaseException | None) -> str:

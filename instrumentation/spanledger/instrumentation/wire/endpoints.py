@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from spanledger.instrumentation.wire.paths import Path, understood
+from spanledger.schemas import attributes as a
 from spanledger.schemas.provider_urls import PROVIDER_URLS
 
 # The conventions' names (`gen_ai.provider.name`) where they differ from the catalogue's ids.
@@ -47,6 +48,10 @@ this one unless the model's name says otherwise."""
 _PATH_ENDS: Final = ("(?:/|$)", "(/|$)")
 _BEDROCK_REGION: Final = re.compile(r"bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
 
+# Stainless writes the SDKs of OpenAI, Anthropic, Groq and others; botocore counts from 1.
+_STAINLESS_RETRIES: Final = "x-stainless-retry-count"
+_AMAZON_ATTEMPT: Final = "amz-sdk-request"
+
 # Hosts times paths of one application; Azure deployments and Bedrock models are part of the path.
 KNOWN_MAX: Final = 1_024
 
@@ -66,6 +71,10 @@ class Endpoint(msgspec.Struct, frozen=True):
     streams: bool = False
     asks_usage: bool = False
     """Whether a stream that would state no usage is asked to."""
+    resends: str = _STAINLESS_RETRIES
+    """The header in which an SDK says how often it has sent this before."""
+    stated: Mapping[str, str | int] = {}
+    """What every span of it states."""
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -91,6 +100,7 @@ class Endpoints:
 
     def _recognise(self, scheme: str, host: str, port: int | None, path: str) -> Endpoint | None:
         """The endpoint of a POST to this URL (`path` without its query); None if it is no call to a model."""
+        host = host.lower()
         site = self._site(scheme, host, port) or _by_path(scheme, host, path)
         if site is None:
             return None
@@ -98,17 +108,27 @@ class Endpoints:
         if found is None:
             return None
         shape = found.shape
+        provider, region = _provider(site, found, path), found.region or site.region
+        port = port or (443 if scheme == "https" else 80)
+        stated = {
+            a.OPERATION_NAME: shape.operation,
+            a.PROVIDER_NAME: provider,
+            a.SERVER_ADDRESS: host,
+            a.SERVER_PORT: port,
+        }
         return Endpoint(
             api=shape.api,
             operation=shape.operation,
-            provider=_provider(site, found, path),
+            provider=provider,
             family=shape.family,
             address=host,
-            port=port or (443 if scheme == "https" else 80),
+            port=port,
             model=found.model,
-            region=found.region or site.region,
+            region=region,
             streams=shape.streams,
             asks_usage=self._asks_usage and site.asks_usage,
+            resends=_AMAZON_ATTEMPT if shape.family == "bedrock" else _STAINLESS_RETRIES,
+            stated={**stated, a.CLOUD_REGION: region} if region else stated,
         )
 
     def knows(self, scheme: str, host: str, port: int | None) -> bool:

@@ -29,18 +29,21 @@ def hook(library: ModuleType, hooks: Hooks) -> None:
 def _sync_send(original: Method, tees: "Tees") -> Method:
     @functools.wraps(original)
     def send(client: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        call = _begun(tees, args, kwargs)
-        if call is None:
+        attempt = _begun(args, kwargs)
+        if attempt is None:
             return original(client, *args, **kwargs)
+        asked = _asked(attempt, args, kwargs)
+        if asked is not None:
+            args, kwargs = asked.args, asked.kwargs
         token = OWNED.set(True)
         try:
-            response = original(client, *call.args, **call.kwargs)
+            response = original(client, *args, **kwargs)
         except BaseException as error:
-            call.broke(error)
+            _broke(attempt, asked, error)
             raise
         finally:
             OWNED.reset(token)
-        call.answered(response)
+        _answered(attempt, asked, response, tees)
         return response
 
     return send
@@ -49,25 +52,28 @@ def _sync_send(original: Method, tees: "Tees") -> Method:
 def _async_send(original: Method, tees: "Tees") -> Method:
     @functools.wraps(original)
     async def send(client: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        call = _begun(tees, args, kwargs)
-        if call is None:
+        attempt = _begun(args, kwargs)
+        if attempt is None:
             return await original(client, *args, **kwargs)
+        asked = _asked(attempt, args, kwargs)
+        if asked is not None:
+            args, kwargs = asked.args, asked.kwargs
         token = OWNED.set(True)
         try:
-            response = await original(client, *call.args, **call.kwargs)
+            response = await original(client, *args, **kwargs)
         except BaseException as error:
-            call.broke(error)
+            _broke(attempt, asked, error)
             raise
         finally:
             OWNED.reset(token)
-        call.answered(response)
+        _answered(attempt, asked, response, tees)
         return response
 
     return send
 
 
-def _begun(tees: "Tees", args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_Call | None":
-    """The call that these arguments of `send` make, if it is one to a model. Never raises."""
+def _begun(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Attempt | None:
+    """The attempt that these arguments of `send` make, if it is one to call a model. Never raises."""
     meter = SWITCH.meter
     if meter is None:
         return None
@@ -80,14 +86,19 @@ def _begun(tees: "Tees", args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_Cal
         endpoint = meter.recognise(url.scheme, url.host, url.port, path)
         if endpoint is None:
             return None
-        body = _body(request)
-        attempt = meter.begin(endpoint, request.headers, body)
-        if attempt is None:
-            return None
-        return _Call(tees, attempt, request, args, kwargs)
+        return meter.begin(endpoint, _header(request, endpoint.resends), _body(request))
     except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
         failed("recognise a request")
         return None
+
+
+def _header(request: Any, name: str) -> str | None:  # noqa: ANN401
+    """One header. `headers.get` would read them all, and some five times as long."""
+    wanted, length = name.encode(), len(name)
+    for key, value in request.headers.raw:
+        if len(key) == length and key.lower() == wanted:
+            return value.decode("latin-1")
+    return None
 
 
 def _body(request: Any) -> bytes | None:  # noqa: ANN401
@@ -103,69 +114,59 @@ def _body(request: Any) -> bytes | None:  # noqa: ANN401
     return None
 
 
-class _Call:
-    """One attempt, and the arguments with which it is sent."""
+class _Asked:
+    """A request that also asks for usage, in the place of the application's; what came because of it is kept back."""
 
-    __slots__ = ("_attempt", "_keeper", "_request", "_sent", "_tees", "args", "kwargs")
+    __slots__ = ("args", "keeper", "kwargs", "request", "sent")
 
-    def __init__(
-        self,
-        tees: "Tees",
-        attempt: Attempt,
-        request: Any,  # noqa: ANN401
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> None:
-        self._tees, self._attempt, self._request = tees, attempt, request
-        self._sent = request
-        self._keeper: UsageKeeper | None = None
-        self.args, self.kwargs = args, kwargs
-        if attempt.endpoint.asks_usage and attempt.request.streams:
-            self._ask()
+    def __init__(self, request: Any, sent: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:  # noqa: ANN401
+        self.request, self.sent = request, sent
+        self.keeper = UsageKeeper()
+        self.args, self.kwargs = ((sent, *args[1:]), kwargs) if args else (args, {**kwargs, "request": sent})
 
-    def _ask(self) -> None:
-        try:
-            request = self._request
-            body = asking(self._attempt.endpoint, self._attempt.request, _body(request))
-            if body is None:
-                return
-            headers = request.headers.copy()
-            headers["content-length"] = str(len(body))
-            # What we take out again must be readable on its way.
-            headers["accept-encoding"] = "identity"
-            sent = type(request)(
-                request.method, request.url, headers=headers, content=body, extensions=request.extensions
-            )
-        except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
-            failed("ask for usage")
-            return
-        self._sent, self._keeper = sent, UsageKeeper()
-        if self.args:
-            self.args = (sent, *self.args[1:])
+
+def _asked(attempt: Attempt, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Asked | None:
+    """The same arguments with a request that asks for usage, where that is ours to do. Never raises."""
+    if not (attempt.endpoint.asks_usage and attempt.request.streams):
+        return None
+    try:
+        request = args[0] if args else kwargs["request"]
+        body = asking(attempt.endpoint, attempt.request, _body(request))
+        if body is None:
+            return None
+        headers = request.headers.copy()
+        headers["content-length"] = str(len(body))
+        # What we take out again must be readable on its way.
+        headers["accept-encoding"] = "identity"
+        sent = type(request)(request.method, request.url, headers=headers, content=body, extensions=request.extensions)
+        return _Asked(request, sent, args, kwargs)
+    except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
+        failed("ask for usage")
+        return None
+
+
+def _broke(attempt: Attempt, asked: _Asked | None, error: BaseException) -> None:
+    """No answer came. Never raises."""
+    try:
+        if asked is not None and getattr(error, "_request", None) is asked.sent:
+            error.request = asked.request  # type: ignore[attr-defined]
+    except Exception:  # noqa: BLE001
+        failed("give a request back")
+    attempt.end(error=error)
+
+
+def _answered(attempt: Attempt, asked: _Asked | None, response: Any, tees: "Tees") -> None:  # noqa: ANN401
+    """An answer came: read it, or let it be read as it passes. Never raises."""
+    try:
+        if asked is not None and response.request is asked.sent:
+            response.request = asked.request
+        if hasattr(response, "_content"):
+            attempt.answered(response.status_code, response.headers, response.content)
         else:
-            self.kwargs = {**self.kwargs, "request": sent}
-
-    def broke(self, error: BaseException) -> None:
-        """No answer came. Never raises."""
-        try:
-            if self._sent is not self._request and getattr(error, "_request", None) is self._sent:
-                error.request = self._request  # type: ignore[attr-defined]
-        except Exception:  # noqa: BLE001
-            failed("give a request back")
-        self._attempt.end(error=error)
-
-    def answered(self, response: Any) -> None:  # noqa: ANN401
-        """An answer came: read it, or let it be read as it passes. Never raises."""
-        try:
-            if self._sent is not self._request and response.request is self._sent:
-                response.request = self._request
-            if hasattr(response, "_content"):
-                self._attempt.answered(response.status_code, response.headers, response.content)
-            else:
-                self._tees.put_on(response, self._attempt, self._keeper)
-        except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
-            failed("read an answer")
-            self._attempt.end(response.status_code)
+            tees.put_on(response, attempt, asked.keeper if asked is not None else None)
+    except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
+        failed("read an answer")
+        attempt.end(response.status_code)
 
 
 class Tees:

@@ -15,7 +15,8 @@ from spanledger.instrumentation.wire.streams import EVENT_BYTES_MAX
 _APIS: Final = frozenset({"openai.chat", "openai.completions"})
 _KEY: Final = "stream_options"
 _ASKED: Final = b',"stream_options":{"include_usage":true}}'
-_NULLS: Final = (b',"usage":null', b', "usage": null')
+_NULL: Final = b',"usage":null'
+_SPACED_NULL: Final = b', "usage": null'
 
 _fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -58,28 +59,31 @@ class UsageKeeper:
 
     def passed(self, chunk: bytes) -> bytes:
         """What the application is given of these bytes and of what waited."""
-        data = self._held + chunk if self._held else chunk
-        cut = max(data.rfind(b"\n\n") + 2, data.rfind(b"\r\n\r\n") + 4)
-        if cut < 4 and data[:2] != b"\n\n":
-            cut = 0
-        self._held = data[cut:]
-        whole = data[:cut]
-        if len(self._held) > EVENT_BYTES_MAX:
-            whole, self._held = data, b""
-        return self._without(whole) if b"usage" in whole else whole
+        if chunk.endswith(b"\n\n") and not self._held:
+            whole = chunk
+        else:
+            data = self._held + chunk
+            cut = max(data.rfind(b"\n\n") + 2, data.rfind(b"\r\n\r\n") + 4)
+            if cut < 4 and data[:2] != b"\n\n":
+                cut = 0
+            whole, self._held = data[:cut], data[cut:]
+            if len(self._held) > EVENT_BYTES_MAX:
+                whole, self._held = data, b""
+        # Who writes one form of it does not write the other.
+        passing = whole.replace(_NULL, b"")
+        if len(passing) == len(whole):
+            passing = whole.replace(_SPACED_NULL, b"")
+        return passing if passing.find(b'_tokens"') < 0 else _without_usage(passing)
 
     def rest(self) -> bytes:
         """What waited for a rest that did not come."""
         held, self._held = self._held, b""
         return held
 
-    def _without(self, events: bytes) -> bytes:
-        for null in _NULLS:
-            events = events.replace(null, b"")
-        if b'_tokens"' not in events:
-            return events
-        end = b"\r\n\r\n" if b"\r\n\r\n" in events else b"\n\n"
-        return b"".join(event + end for event in events.split(end)[:-1] if not _only_usage(event))
+
+def _without_usage(events: bytes) -> bytes:
+    end = b"\r\n\r\n" if b"\r\n\r\n" in events else b"\n\n"
+    return b"".join(event + end for event in events.split(end)[:-1] if not _only_usage(event))
 
 
 def _only_usage(event: bytes) -> bool:

@@ -39,7 +39,7 @@ class _Speech(msgspec.Struct):
     input: str = ""
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct):
     """What was asked."""
 
     model: str = ""
@@ -51,6 +51,7 @@ class Request(msgspec.Struct, frozen=True):
     tier: str = ""
     user: str = ""
     body_bytes: int = 0
+    """How long a body that asks for a stream is."""
 
 
 _decode: Final = msgspec.json.Decoder(_Body).decode
@@ -60,24 +61,25 @@ _decode_speech: Final = msgspec.json.Decoder(_Speech).decode
 
 def read_request(endpoint: Endpoint, body: bytes | None) -> Request:
     """What the request says; a body that is absent, too large or no JSON says nothing but what the path does."""
-    if body is None or len(body) > BODY_BYTES_MAX or body[:1] not in (b"{", b" ", b"\n"):
-        return Request(model=endpoint.model, streams=endpoint.streams)
+    if body is None or len(body) > BODY_BYTES_MAX:
+        return Request(endpoint.model, endpoint.streams)
     try:
         said = _decode(body)
-    except msgspec.MsgspecError:
-        return Request(model=endpoint.model, streams=endpoint.streams)
+    except (msgspec.MsgspecError, RecursionError):
+        return Request(endpoint.model, endpoint.streams)
     streams = endpoint.streams or said.stream is True
-    options = said.stream_options
-    stated = streams and options is not _NULL and bytes(options) != b"null"
-    return Request(
-        endpoint.model or name(said.model),
-        streams,
-        stated,
-        _included(options) if stated else None,
-        name(said.service_tier) if said.service_tier is not None else "",
-        name(said.user) if said.user is not None else "",
-        len(body),
-    )
+    model = endpoint.model or said.model
+    request = Request(model[:NAME_CHARS_MAX] if type(model) is str else "", streams)
+    if said.service_tier is not None:
+        request.tier = name(said.service_tier)
+    if said.user is not None:
+        request.user = name(said.user)
+    if streams:
+        request.body_bytes = len(body)
+        options = said.stream_options
+        request.states_options = options is not _NULL and bytes(options) != b"null"
+        request.includes_usage = _included(options) if request.states_options else None
+    return request
 
 
 def name(value: object) -> str:

@@ -48,7 +48,9 @@ def _begun(request: Any) -> Attempt | None:  # noqa: ANN401
     try:
         url = urlsplit(request.url)
         endpoint = meter.recognise(url.scheme, url.hostname or "", url.port, url.path)
-        return None if endpoint is None else meter.begin(endpoint, plain(request.headers), as_bytes(request.body))
+        if endpoint is None:
+            return None
+        return meter.begin(endpoint, plain(request.headers).get(endpoint.resends), as_bytes(request.body))
     except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
         failed("recognise a request")
         return None

@@ -1,7 +1,8 @@
 """A stream's bytes, as they pass, into events: lines (SSE and JSON lines), one JSON document, AWS event stream. Pure.
 
 Bytes may be cut anywhere. Nothing is kept but what an unfinished event has so far, and that has a bound. Most events
-are pieces of content: they are searched for a mark, counted, and never parsed.
+are pieces of content: they are searched for a mark, counted, and never parsed. They are searched by `find`: `in` takes
+twice as long, because it asks first whether what is looked for is a number.
 """
 
 from typing import Final, Protocol
@@ -15,7 +16,9 @@ from spanledger.instrumentation.wire.request import BODY_BYTES_MAX
 # The last event of OpenAI's responses repeats the whole response, pictures included.
 EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
 
-_NEWLINE: Final = 10
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What reading an answer raises that is not what it should be."""
+
 _documents: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -49,15 +52,15 @@ class _Events:
     def _read(self, data: bytes) -> None:
         try:
             self._api.event(data, self._answer)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except UNREADABLE:
             self.faults += 1
 
     def _take(self, data: bytes, *, first: bool) -> None:
-        if self._api.delta in data:
+        if data.find(self._api.delta) >= 0:
             self.deltas += 1
         if first:
             self._read(data)
-        elif any(mark in data for mark in self._api.marks):
+        elif any(data.find(mark) >= 0 for mark in self._api.marks):
             if self._api.cumulative:
                 self._latest = data
             else:
@@ -73,26 +76,30 @@ class _Events:
 class Lines(_Events):
     """Server-sent events whose data is one line each, as every provider writes them, and bare JSON lines."""
 
-    __slots__ = ("_begun", "_delta", "_marks", "_rest", "_rest_bytes", "_skipping")
+    __slots__ = ("_at_line", "_begun", "_delta", "_marks", "_rest", "_rest_bytes", "_skipping")
 
     def __init__(self, api: Api, answer: Answer) -> None:
         super().__init__(api, answer)
         self._marks, self._delta = api.marks, api.delta
         self._begun = False
+        self._at_line = False
+        """Whether the first event is read, and what comes next begins a line."""
         self._rest: list[bytes] = []
         self._rest_bytes = 0
         self._skipping = False
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes: whole events without a mark cost a search each."""
-        if self._begun and not self._rest and chunk and chunk[-1] == _NEWLINE and not self._skipping:
+        if self._at_line and chunk.endswith(b"\n"):
+            find = chunk.find
             for mark in self._marks:
-                if mark in chunk:
+                if find(mark) >= 0:
                     break
             else:
                 self.deltas += chunk.count(self._delta)
                 return
         self._feed_lines(chunk)
+        self._at_line = self._begun and not self._rest and not self._skipping
 
     def end(self) -> None:
         """Read a last line without its end, and the last of events that repeat one another."""
@@ -161,7 +168,7 @@ class Document(_Events):
                 super().end()
             else:
                 self._api.body(body, self._answer)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except UNREADABLE:
             self.faults += 1
 
 

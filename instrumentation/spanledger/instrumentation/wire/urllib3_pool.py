@@ -59,7 +59,8 @@ def _begun(pool: Any, method: str, url: str, args: tuple[Any, ...], kwargs: dict
             return None
         body = args[0] if args else kwargs.get("body")
         headers = args[1] if len(args) > 1 else kwargs.get("headers")
-        return meter.begin(endpoint, plain(headers if headers is not None else pool.headers), as_bytes(body))
+        sent = plain(headers if headers is not None else pool.headers)
+        return meter.begin(endpoint, sent.get(endpoint.resends), as_bytes(body))
     except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
         failed("recognise a request")
         return None
@@ -108,7 +109,10 @@ def _ending(original: Method, flow: Flow) -> Method:
 
 def plain(headers: Any) -> Mapping[str, str]:  # noqa: ANN401
     """Headers by their names in lower case; botocore writes some as bytes."""
-    return {_text(name).lower(): _text(value) for name, value in (headers or {}).items()}
+    return {
+        (name if type(name) is str else _text(name)).lower(): value if type(value) is str else _text(value)
+        for name, value in (headers or {}).items()
+    }
 
 
 def as_bytes(body: object) -> bytes | None:

@@ -1,7 +1,8 @@
 """A finished statement of work → the ledger's span processor of this process, as a span that is over.
 
 Where the tracer provider carries a ledger processor, that one; else one of our own, opened as
-`OTEL_TRACES_EXPORTER=spanledger` would open it. It journals in its own thread, anew after a fork, and flushes at exit.
+`OTEL_TRACES_EXPORTER=spanledger` would open it, in a thread (`opening`). It journals in its own thread, anew after a
+fork, and flushes at exit.
 """
 
 import os
@@ -16,7 +17,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, get_current_span, get_tracer_provider
 from opentelemetry.util.types import AttributeValue
 
-from spanledger.instrumentation.attributing.failing import counted, failed
+from spanledger.instrumentation.attributing.failing import failed
+from spanledger.instrumentation.work.opening import Opening
 from spanledger.schemas import attributes as a
 from spanledger.schemas.ports import LedgerExporter, LedgerProcessor
 
@@ -36,7 +38,7 @@ class Sink:
 
     __slots__ = ("processor", "resource")
 
-    def __init__(self, processor: SpanProcessor | None, resource: Resource) -> None:
+    def __init__(self, processor: SpanProcessor, resource: Resource) -> None:
         self.processor = processor
         self.resource = resource
 
@@ -48,8 +50,8 @@ class Sinks:
         self._lock = threading.RLock()
         self._provider: object = None
         self._sink: Sink | None = None
-        self._own: SpanProcessor | None = None
-        os.register_at_fork(after_in_child=self._unlock)
+        self._own: Opening | None = None
+        os.register_at_fork(before=self._wait, after_in_child=self._renew)
 
     def current(self) -> Sink:
         """The sink to hand work to now."""
@@ -90,13 +92,17 @@ class Sinks:
         resource = provider.resource if isinstance(provider, TracerProvider) else Resource.create()
         processor = _processor_of(provider)
         if processor is None:
-            if self._own is None:
-                self._own = _opened()
-            processor = self._own
+            processor = self._own = self._own or Opening(_opened)
         return Sink(processor, resource.merge(Resource(_stated())))
 
-    def _unlock(self) -> None:
+    def _wait(self) -> None:
+        if self._own is not None:
+            self._own.wait()
+
+    def _renew(self) -> None:
         self._lock = threading.RLock()
+        if self._own is not None:
+            self._own.renew()
 
 
 sinks: Final = Sinks()
@@ -108,9 +114,6 @@ def hand_over(
 ) -> None:
     """Hand over one statement of work. Raises whatever is wrong with it: the caller guards."""
     sink = sinks.current()
-    if sink.processor is None:
-        counted("work is not recorded: the ledger is disabled")
-        return
     parent = get_current_span().get_span_context()
     # Not from `random`, which applications seed: an id that comes twice would be one span told twice.
     chance = os.urandom(24)

@@ -1,9 +1,10 @@
 import pytest
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
-from support.sdk import chat_span
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanContext
 
-from spanledger.exporter.inprocess.environment import Environment
-from spanledger.exporter.inprocess.usage import usage_span
+from spanledger.exporter.inprocess.environment import name_environment
 from spanledger.schemas import attributes as a
 
 
@@ -17,22 +18,19 @@ from spanledger.schemas import attributes as a
         ("prod", {a.ENVIRONMENT_NAME: "staging"}, {a.ENVIRONMENT_NAME: "prod"}),
     ],
 )
-def test_every_span_of_a_process_names_its_environment(
+def test_all_usage_of_a_process_names_its_environment(
     stated: str, resource: dict[str, str], named: dict[str, str]
 ) -> None:
-    """What the settings say, else its resource, else `dev`; the application's own resource stays as it is."""
-    span = usage_span(chat_span())
-    assert span is not None
-    applications = Resource(resource)
-    (kept,) = Environment(stated).of([span.of_resource(applications)])
-    assert dict(kept.resource.attributes) == named
-    assert dict(applications.attributes) == resource
+    """What the settings say, else its resource, else `dev`: each resource for itself."""
+    spans = [_span({**resource, a.SERVICE_NAME: name}) for name in ("a", "b")]
+    request = encode_spans(spans)
+    name_environment(request, stated)
+    assert [
+        {pair.key: pair.value.string_value for pair in group.resource.attributes} for group in request.resource_spans
+    ] == [{**named, a.SERVICE_NAME: name} for name in ("a", "b")]
+    assert dict(spans[0].resource.attributes) == {**resource, a.SERVICE_NAME: "a"}, "the application's own stays"
 
 
-def test_each_resource_is_named_for_itself() -> None:
-    """Also where a process has several, in turns."""
-    environment = Environment("")
-    resources = [Resource({a.SERVICE_NAME: name}) for name in ("a", "b", "a")]
-    spans = [usage_span(chat_span()) for _ in resources]
-    given = [span.of_resource(resource) for span, resource in zip(spans, resources, strict=True) if span is not None]
-    assert [span.resource.attributes[a.SERVICE_NAME] for span in environment.of(given)] == ["a", "b", "a"]
+def _span(resource: dict[str, str]) -> ReadableSpan:
+    context = SpanContext(1, 2, is_remote=False)
+    return ReadableSpan("chat", context, resource=Resource(resource), attributes={a.OPERATION_NAME: "chat"})

@@ -15,7 +15,7 @@ from spanledger.exporter.inprocess import forwarder as module
 from spanledger.exporter.inprocess.counts import Counts
 from spanledger.exporter.inprocess.courier import Undelivered
 from spanledger.exporter.inprocess.delivery import ReceiverConnection
-from spanledger.exporter.inprocess.entries import entries
+from spanledger.exporter.inprocess.entries import Home, entries
 from spanledger.exporter.inprocess.forwarder import Forwarder
 from spanledger.exporter.journal import Entry, JournalWriter, RecordType, Shard, Signal, shards
 from spanledger.exporter.sift import sift
@@ -42,7 +42,7 @@ def journal(tmp_path: Path) -> Generator[JournalWriter]:
 def write(journal: JournalWriter, *models: str) -> None:
     """Journal one record per model."""
     for model in models:
-        for entry in entries([chat_span(model)], "acme", Counts()):
+        for entry in entries([chat_span(model)], Home("acme"), Counts()):
             journal.append(entry)
     assert journal.flush(SECONDS_MAX)
 

@@ -12,7 +12,7 @@ from spanledger.exporter.inprocess import recorder as recorder_module
 from spanledger.exporter.inprocess import writer as writer_module
 from spanledger.exporter.inprocess.appender import Appender
 from spanledger.exporter.inprocess.counts import Counts
-from spanledger.exporter.inprocess.entries import entries
+from spanledger.exporter.inprocess.entries import Home, entries
 from spanledger.exporter.inprocess.recorder import Recorder
 from spanledger.exporter.inprocess.writer import Writer
 from spanledger.exporter.journal import JournalWriter
@@ -27,7 +27,7 @@ def recorder_on(root: Path, disk: Disk = DISK) -> Recorder:
 
     def open_writer(counts: Counts) -> Writer:
         appender = Appender(lambda: JournalWriter(root, segment_bytes=64 * 1024, disk=disk), counts)
-        return Writer(appender, lambda spans: entries(spans, "acme", counts), None, counts)
+        return Writer(appender, lambda spans: entries(spans, Home("acme"), counts), None, counts)
 
     return Recorder(open_writer)
 

@@ -4,31 +4,30 @@
 without choices, if it was asked to; Groq in `x_groq` besides; Mistral, OpenRouter and others always.
 """
 
-from typing import Final, cast
+from typing import Final
 
 import msgspec
+from msgspec.structs import astuple
 
-from spanledger.instrumentation.wire.answer import NOTHING, Answer, part
+from spanledger.instrumentation.wire.answer import NOTHING, Answer, Odd, part
 from spanledger.instrumentation.wire.apis.api import Api
 from spanledger.schemas import units as u
 
-_WHOLES: Final = {"prompt_tokens": u.INPUT_TOKENS, "completion_tokens": u.OUTPUT_TOKENS}
-_PROMPT: Final = {
-    "cached_tokens": u.CACHE_READ_TOKENS,
-    "cache_write_tokens": u.CACHE_WRITE_TOKENS,
-    "audio_tokens": u.INPUT_AUDIO_TOKENS,
-    "image_tokens": u.INPUT_IMAGE_TOKENS,
-}
-_COMPLETION: Final = {
-    "reasoning_tokens": u.REASONING_TOKENS,
-    "audio_tokens": u.OUTPUT_AUDIO_TOKENS,
-    "image_tokens": u.OUTPUT_IMAGE_TOKENS,
-}
-_OTHERS: Final = {
-    "prompt_cache_hit_tokens": u.CACHE_READ_TOKENS,  # DeepSeek
-    "cached_tokens": u.CACHE_READ_TOKENS,  # Moonshot
-    "num_search_queries": u.WEB_SEARCHES,  # Perplexity
-}
+# In the order of the fields of `_Usage`, `_Prompt` and `_Completion`.
+_UNITS: Final = (
+    u.INPUT_TOKENS,
+    u.OUTPUT_TOKENS,
+    u.CACHE_READ_TOKENS,  # DeepSeek
+    u.CACHE_READ_TOKENS,  # Moonshot
+    u.WEB_SEARCHES,  # Perplexity
+    u.CACHE_READ_TOKENS,
+    u.CACHE_WRITE_TOKENS,
+    u.INPUT_AUDIO_TOKENS,
+    u.INPUT_IMAGE_TOKENS,
+    u.REASONING_TOKENS,
+    u.OUTPUT_AUDIO_TOKENS,
+    u.OUTPUT_IMAGE_TOKENS,
+)
 _MEDIA: Final = {
     "input_tokens": u.INPUT_TOKENS,
     "output_tokens": u.OUTPUT_TOKENS,
@@ -42,10 +41,6 @@ _MEDIA_INPUT: Final = {
 }
 _MEDIA_OUTPUT: Final = {"text_tokens": u.OUTPUT_TEXT_TOKENS, "image_tokens": u.OUTPUT_IMAGE_TOKENS}
 
-_USUAL: Final = frozenset(
-    {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
-)
-
 _TOKENS_MARK: Final = b'_tokens"'
 _ERROR_MARK: Final = b'"error"'
 
@@ -54,15 +49,41 @@ class _Choice(msgspec.Struct):
     finish_reason: object = None
 
 
+class _Prompt(msgspec.Struct):
+    cached_tokens: object = None
+    cache_write_tokens: object = None
+    audio_tokens: object = None
+    image_tokens: object = None
+
+
+class _Completion(msgspec.Struct):
+    reasoning_tokens: object = None
+    audio_tokens: object = None
+    image_tokens: object = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: object = None
+    completion_tokens: object = None
+    prompt_cache_hit_tokens: object = None
+    cached_tokens: object = None
+    num_search_queries: object = None
+    prompt_tokens_details: _Prompt | Odd = None
+    completion_tokens_details: _Completion | Odd = None
+    total_tokens: object = None
+    server_tool_use: object = None
+    cost: object = None
+
+
 class _Groq(msgspec.Struct):
-    usage: object = None
+    usage: _Usage | Odd = None
 
 
 class _Chat(msgspec.Struct):
     id: object = None
     model: object = None
     service_tier: object = None
-    usage: object = None
+    usage: _Usage | Odd = None
     choices: list[_Choice] | None = None
     error: object = None
     x_groq: _Groq | None = None
@@ -81,6 +102,9 @@ class _Nothing(msgspec.Struct):
     pass
 
 
+_COUNTS: Final = 5
+_NO_PROMPT: Final = astuple(_Prompt())
+_NO_COMPLETION: Final = astuple(_Completion())
 _chat: Final = msgspec.json.Decoder(_Chat).decode
 _images: Final = msgspec.json.Decoder(_Images).decode
 _list: Final = msgspec.json.Decoder(list[_Nothing]).decode
@@ -99,33 +123,26 @@ def chat(data: bytes, answer: Answer) -> None:
         answer.failed(said.error)
     usage = said.usage if said.usage is not None else said.x_groq.usage if said.x_groq else None
     if usage is not None:
-        chat_usage(usage, answer)
+        _used(usage, answer)
         # Engines that count as they go (vLLM's `continuous_usage_stats`) have not finished counting before this.
         answer.final = bool(answer.finish_reasons)
 
 
-def chat_usage(usage: object, answer: Answer) -> None:
-    """OpenAI's `usage` of completions and embeddings."""
-    if type(usage) is not dict:
+def _used(usage: _Usage | Odd, answer: Answer) -> None:
+    """OpenAI's `usage` of completions and embeddings, and what compatible servers state besides."""
+    if not isinstance(usage, _Usage):
         return
-    stated = cast("dict[str, object]", usage)
-    answer.take(stated, _WHOLES)
-    answer.take(stated.get("prompt_tokens_details"), _PROMPT)
-    answer.take(stated.get("completion_tokens_details"), _COMPLETION)
-    if not stated.keys() <= _USUAL:
-        _others(stated, answer)
-
-
-def _others(usage: dict[str, object], answer: Answer) -> None:
-    """What compatible servers state besides, under names of their own."""
-    details = answer.usage.get(u.CACHE_READ_TOKENS)
-    answer.take(usage, _OTHERS)
-    if details is not None:
-        answer.usage[u.CACHE_READ_TOKENS] = details
-    answer.counted(u.WEB_SEARCHES, part(usage, "server_tool_use", "web_search_requests"))
-    cost = usage.get("cost")
-    if isinstance(cost, int | float) and not isinstance(cost, bool):
-        answer.cost = cost
+    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    answer.take_all(
+        _UNITS,
+        astuple(usage)[:_COUNTS]
+        + (astuple(prompt) if isinstance(prompt, _Prompt) else _NO_PROMPT)
+        + (astuple(completion) if isinstance(completion, _Completion) else _NO_COMPLETION),
+    )
+    if usage.server_tool_use is not None:
+        answer.counted(u.WEB_SEARCHES, part(usage.server_tool_use, "web_search_requests"))
+    if isinstance(usage.cost, int | float) and not isinstance(usage.cost, bool):
+        answer.cost = usage.cost
 
 
 def _whole_chat(body: bytes, answer: Answer) -> None:
@@ -136,10 +153,10 @@ def _whole_chat(body: bytes, answer: Answer) -> None:
 def _embeddings(body: bytes, answer: Answer) -> None:
     said = _chat(body)
     answer.identify(said.id, said.model)
-    chat_usage(said.usage, answer)
+    _used(said.usage, answer)
     # Voyage and Jina state a total only, and nothing is put out.
-    if u.INPUT_TOKENS not in answer.usage:
-        answer.counted(u.INPUT_TOKENS, part(said.usage, "total_tokens"))
+    if u.INPUT_TOKENS not in answer.usage and isinstance(said.usage, _Usage):
+        answer.counted(u.INPUT_TOKENS, said.usage.total_tokens)
     answer.usage.pop(u.OUTPUT_TOKENS, None)
     answer.final = True
 

@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from spanledger.exporter.inprocess.ending import flush_before_the_end
+from spanledger.schemas.ending import flush_before_the_end
 
 
 class Waiting:
