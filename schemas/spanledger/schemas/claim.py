@@ -8,6 +8,9 @@ import msgspec
 UNATTRIBUTED: Final = "unattributed"
 """The tenant of usage nobody named. A value that is shown, never a row that is dropped."""
 
+ACCOUNT_ASSUMED: Final = "account_assumed"
+"""Flag: nobody names the account; it is the one that the caller runs in, of the same cloud."""
+
 Signal = Literal["traces", "logs"]
 Role = Literal["inference", "rollup", "work"]
 UsageSource = Literal["provider", "estimated", "missing", "manual"]
@@ -49,6 +52,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     request_model: str = ""
     response_model: str = ""
     region: str = ""
+    account: str = ""
+    """The account with the provider that is billed: an AWS account, an Azure subscription, an organisation."""
     service_tier: str = ""
 
 
