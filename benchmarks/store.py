@@ -65,6 +65,7 @@ PLAIN: Final = LedgerEvent(
     response_model="",
     operation="chat",
     region="",
+    account="",
     service_tier="default",
     requests=1,
     input_tokens=0,

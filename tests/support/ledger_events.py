@@ -39,6 +39,7 @@ _CHARGE = LedgerEvent(
     response_model="gpt-4o-mini",
     operation="chat",
     region="",
+    account="",
     service_tier="",
     requests=1,
     input_tokens=100,

@@ -63,6 +63,7 @@ _FLAGS: Final = {
     "unknown_operation": "the sender names an operation that nobody knows",
     "attributes_dropped": "the sender's limits dropped attributes",
     "tenant_conflict": "the span names a tenant that its credential may not charge",
+    "account_assumed": "nobody names the account; it is the one that the caller runs in",
     "duration_clamped": "the span ends before it starts",
     "time_missing": "the span lacks its start or its end",
     "cache_lifetime_assumed": "nobody stated how long the cache was written for; the provider's plain price is charged",
@@ -114,7 +115,8 @@ def _what(event: Mapping[str, Value]) -> Iterator[str]:
     kind = _KINDS.get(str(event["kind"]), f"({event['kind']})")
     amount = f": {event['cost']} {event['currency']}" if event["cost"] is not None else ""
     yield f"{what} of {event['provider'] or 'an unnamed provider'} {kind} tenant {event['tenant']}{amount}"
-    ids = [f"{name} {event[key]}" for name, key in (("response", "response_id"), ("trace", "trace_id")) if event[key]]
+    known = (("account", "account"), ("response", "response_id"), ("trace", "trace_id"))
+    ids = [f"{name} {event[key]}" for name, key in known if event[key]]
     service = event["service_name"] or "an unnamed service"
     yield f"  It ended at {event['event_time']} in {service}{''.join(f', {each}' for each in ids)}."
     yield f"  Quality {_QUALITIES.get(str(event['quality']), event['quality'])}."

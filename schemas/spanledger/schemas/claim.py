@@ -11,6 +11,9 @@ UNATTRIBUTED: Final = "unattributed"
 ENVIRONMENT_DEFAULT: Final = "dev"
 """The environment of what a process records which names none: what is meant to be billed says so."""
 
+ACCOUNT_ASSUMED: Final = "account_assumed"
+"""Flag: nobody names the account; it is the one that the caller runs in, of the same cloud."""
+
 Signal = Literal["traces", "logs"]
 Role = Literal["inference", "rollup", "work"]
 UsageSource = Literal["provider", "estimated", "missing", "manual"]
@@ -52,6 +55,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     request_model: str = ""
     response_model: str = ""
     region: str = ""
+    account: str = ""
+    """The account with the provider that is billed: an AWS account, an Azure subscription, an organisation."""
     service_tier: str = ""
 
 

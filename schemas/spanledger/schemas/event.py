@@ -62,6 +62,7 @@ class LedgerEvent(msgspec.Struct, frozen=True, gc=False):
     response_model: Annotated[str, Column(_WORD, "gen_ai.response.model.")]
     operation: Annotated[str, Column(_WORD, "gen_ai.operation.name.")]
     region: Annotated[str, Column(_WORD, "Region of the provider's endpoint.")]
+    account: Annotated[str, Column(_WORD, "The account with the provider that the call was made under.")]
     service_tier: Annotated[str, Column(_WORD, "Service tier of the response.")]
     requests: Annotated[int, Column("Int64", "Provider responses: 1 on a charge, 0 on an attempt, -1 on a reversal.")]
     input_tokens: Annotated[int | None, Column(_COUNT, "All input tokens, cache included; NULL is unknown.")]

@@ -96,6 +96,27 @@ def test_a_cheaper_contract_gives_back_what_was_charged_too_much(tmp_path: Path)
     ]
 
 
+def test_a_report_by_account_shows_what_a_contract_saves(tmp_path: Path) -> None:
+    """Of two calls at 0.000027 the one under the account of the contract costs half; rated again, the other too."""
+    store = tmp_path / "store"
+    add(store, "--provider", "openai", "--account", "org-a", "--discount", "50%")
+    spans = [span(chat(ledger__account=name), span_id=n, trace_id=n) for n, name in enumerate(("org-a", "org-b"), 1)]
+    (tmp_path / "calls.pb").write_bytes(request(*spans))
+    assert run("import", "--store", store, tmp_path / "calls.pb").returncode == 0
+    assert _by_account(store) == {"org-a": "0.0000135", "org-b": "0.000027"}
+    add(store, "--provider", "openai", "--account", "org-b", "--discount", "50%")
+    [row] = answer("prices", "reprice", "--store", store, "--all")
+    assert (row["charges"], row["before"], row["after"]) == (1, "0.000027", "0.0000135")
+    assert _by_account(store) == {"org-a": "0.0000135", "org-b": "0.0000135"}
+    again = run("explain", "--store", store, "--recompute", f"{2:032x}")
+    assert "account org-b" in again.stdout
+    assert "equal (0.0000135 USD)" in again.stdout
+
+
+def _by_account(store: Path) -> dict[str, Any]:
+    return {row["account"]: row["cost"] for row in answer("report", "--store", store, "--by", "account")}
+
+
 def test_a_ledger_that_was_edited_differs_from_its_book(tmp_path: Path) -> None:
     """Whoever changes a cost does not change the book; a book that is gone is told, and both end with 1."""
     store = tmp_path / "store"

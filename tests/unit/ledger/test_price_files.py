@@ -133,7 +133,21 @@ def test_what_is_added_is_listed_and_charged(tmp_path: Path, capsys: pytest.Capt
     assert main(["prices", "show", *store, "gpt-99"]) == 1
     assert "no price: no_model" in capsys.readouterr().out
     assert main(["prices", "diff", *store, "catalogue", "--model", "gpt-4o", "--format", "csv"]) == 0
-    assert "added,openai,gpt-4o,price,acme,,,output_tokens,,,9 USD per 1000000" in capsys.readouterr().out
+    assert "added,openai,gpt-4o,price,acme,,,,output_tokens,,,9 USD per 1000000" in capsys.readouterr().out
+
+
+def test_a_price_of_an_account_is_added_listed_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An account of digits keeps its leading zero; 2.50 and 10 less 20 % are 2 and 8, under it alone."""
+    store = ["--store", str(tmp_path / "store")]
+    entry = ["--provider", "openai", "--account", "012345678901", "--discount", "20%"]
+    assert main(["prices", "add", *store, *entry]) == 0
+    assert 'account: "012345678901"' in (tmp_path / "store" / "prices" / "own.yaml").read_text()
+    capsys.readouterr()
+    assert main(["prices", "list", *store, "--own", "--format", "json"]) == 0
+    assert '"account": "012345678901"' in capsys.readouterr().out
+    for account, price in (("012345678901", "2"), ("999", "2.5")):
+        assert main(["prices", "show", *store, "openai/gpt-4o", "--account", account, "--format", "csv"]) == 0
+        assert f"input_tokens,,{price},1000000,USD" in capsys.readouterr().out
 
 
 def test_a_book_at_two_dates_differs_by_its_price_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,7 +155,7 @@ def test_a_book_at_two_dates_differs_by_its_price_changes(tmp_path: Path, capsys
     arguments = ["prices", "diff", "--store", str(tmp_path / "s"), "2025-06-09", "2025-06-10", "--provider", "openai"]
     assert main([*arguments, "--model", "o3", "--format", "csv"]) == 0
     rows = capsys.readouterr().out.splitlines()[1:]
-    assert "changed,openai,o3,price,,,,output_tokens,,40 USD per 1000000,8 USD per 1000000 from 2025-06-10" in rows
+    assert "changed,openai,o3,price,,,,,output_tokens,,40 USD per 1000000,8 USD per 1000000 from 2025-06-10" in rows
 
 
 def test_an_import_replaces_only_what_an_import_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

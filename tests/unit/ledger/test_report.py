@@ -126,7 +126,8 @@ def test_every_word_column_and_time_bucket_is_a_dimension() -> None:
     """Readers rely on these names."""
     promised = (
         "tenant environment service_name user_id session_id organization_id feature team project cost_center agent "
-        "workflow_id conversation_id provider model operation region service_tier status quality dialect day hour month"
+        "workflow_id conversation_id provider model operation region account service_tier status quality dialect "
+        "day hour month"
     )
     assert set(promised.split()) <= set(DIMENSIONS)
 

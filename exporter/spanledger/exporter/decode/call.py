@@ -6,14 +6,15 @@ that was seen before costs one look-up.
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from spanledger.exporter.decode.anyvalue import text
 from spanledger.exporter.decode.plan import Keys, Plan
+from spanledger.exporter.sift import Resource
 from spanledger.schemas import attributes as a
-from spanledger.schemas.claim import Call, Inclusivity, Role
+from spanledger.schemas.claim import ACCOUNT_ASSUMED, Call, Inclusivity, Role
 from spanledger.schemas.dialects import Dialect, Doubt
 
 EXPLICIT: Final = "explicit"
@@ -29,6 +30,19 @@ TEXT_CHARS_MAX: Final = 1_024
 _EXCLUSIVE_PROVIDERS: Final = frozenset({"anthropic", "aws.bedrock"})
 _NEW_NAMES: Final = frozenset({a.USAGE_CACHE_WRITE})
 """Names that only emitters of conventions that declare inclusion use."""
+
+_OWN_SERVICES: Final = {"aws": "aws.bedrock", "azure": "azure.", "gcp": "gcp."}
+"""Cloud (`cloud.provider`) → how the names of its own model services begin. Others have accounts of their own."""
+
+
+class Home(NamedTuple):
+    """What a resource says of accounts."""
+
+    stated: str
+    """The account that its application names for its calls."""
+    cloud: str
+    account: str
+    """The account of the cloud that it runs in."""
 
 
 class Reading(msgspec.Struct, frozen=True, eq=False):
@@ -48,16 +62,39 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
     """Whether its name says that the call failed."""
 
 
+# Resources are few: services times instances.
+@lru_cache(maxsize=4_096)
+def home_of(resource: Resource) -> Home:
+    """Where a resource's calls come from."""
+    stated, cloud, account = (
+        _name(text(resource.attributes.get(key, b""))[:TEXT_CHARS_MAX])
+        for key in (a.LEDGER_ACCOUNT, a.CLOUD_PROVIDER, a.CLOUD_ACCOUNT_ID)
+    )
+    return Home(stated, cloud, account)
+
+
 # Kinds of calls: services times models times features. A hostile sender of ever new names only makes us read again.
 @lru_cache(maxsize=16_384)
-def reading_of(plan: Plan, emitter: str, said: tuple[bytes, ...], span_name: bytes) -> Reading | None:
+def reading_of(plan: Plan, emitter: str, said: tuple[bytes, ...], span_name: bytes, home: Home) -> Reading | None:
     """How to read a span whose `plan.calling` attributes have these raw values. None: it says nothing of a call."""
     values = {key: _name(text(value)[:TEXT_CHARS_MAX]) for key, value in zip(plan.calling, said, strict=True)}
+    values[a.LEDGER_ACCOUNT] = values.get(a.LEDGER_ACCOUNT) or home.stated
+    reading: Reading | None = None
     if plan.explicit:
-        return Reading(_call(plan, values, emitter, ("work", EXPLICIT, _first(values, plan.operation))), True, (), "")  # noqa: FBT003
-    if plan.dialect is None:
-        return None
-    return _of_dialect(plan, plan.dialect, values, emitter, span_name.decode(errors="replace"))
+        call = _call(plan, values, emitter, ("work", EXPLICIT, _first(values, plan.operation)))
+        reading = Reading(call, True, (), "")  # noqa: FBT003
+    elif plan.dialect is not None:
+        reading = _of_dialect(plan, plan.dialect, values, emitter, span_name.decode(errors="replace"))
+    return None if reading is None else _at_home(reading, home)
+
+
+def _at_home(reading: Reading, home: Home) -> Reading:
+    """Where nobody names the account, a call to the caller's own cloud is taken to be made under the caller's."""
+    own = _OWN_SERVICES.get(home.cloud)
+    if own is None or not home.account or reading.call.account or not reading.call.provider.startswith(own):
+        return reading
+    call = msgspec.structs.replace(reading.call, account=home.account)
+    return msgspec.structs.replace(reading, call=call, flags=(*reading.flags, ACCOUNT_ASSUMED))
 
 
 def _of_dialect(
@@ -97,6 +134,7 @@ def _call(plan: Plan, values: Mapping[str, str], emitter: str, kind: tuple[Role,
         request_model=_first(values, plan.request_model),
         response_model=_first(values, plan.response_model),
         region=values.get(a.CLOUD_REGION, ""),
+        account=values[a.LEDGER_ACCOUNT] or _first(values, plan.account),
         service_tier=_first(values, plan.service_tier),
     )
 

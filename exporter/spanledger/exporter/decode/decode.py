@@ -10,7 +10,7 @@ from typing import Final
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode.anyvalue import text
 from spanledger.exporter.decode.attribution import attribute
-from spanledger.exporter.decode.call import CONTINUATION, TEXT_CHARS_MAX, Reading, reading_of
+from spanledger.exporter.decode.call import CONTINUATION, TEXT_CHARS_MAX, Reading, home_of, reading_of
 from spanledger.exporter.decode.plan import Plan, plan_for
 from spanledger.exporter.decode.response_id import unwrapped
 from spanledger.exporter.decode.usage import ImpossibleCountError, counted, make_consistent, read_usage
@@ -59,7 +59,7 @@ def _read(span: UsageRecord, plan: Plan, credential: Credential) -> Claim | None
         raise ImpossibleCountError(msg)
     said = tuple([attributes[key] for key in plan.calling])
     span_name = span.name if dialect and (dialect.span_names or dialect.continuations) else b""
-    reading = reading_of(plan, span.resource.scope_name, said, span_name)
+    reading = reading_of(plan, span.resource.scope_name, said, span_name, home_of(span.resource))
     if reading is None:
         return None
     flags: tuple[str, ...] = ()

@@ -43,6 +43,7 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     response_model: Keys
     response_id: Keys
     service_tier: Keys
+    account: Keys
     reported_cost: Keys
     calling: Keys
     """Every key of which a `Call` is made: spans alike in these are calls of one kind."""
@@ -81,6 +82,7 @@ def plan_for(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
     request_model = of_call(dialect.request_model if dialect else none, (a.REQUEST_MODEL,))
     response_model = of_call(dialect.response_model if dialect else none, ())
     service_tier = of_call(dialect.service_tier if dialect else none, ())
+    account = of_call(dialect.account if dialect else none, ())
     doubted = present(tuple(doubt.attribute for doubt in (dialect.doubts if dialect else ())))
     said = (
         *operation,
@@ -89,8 +91,9 @@ def plan_for(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
         *request_model,
         *response_model,
         *service_tier,
+        *account,
         *doubted,
-        *present((a.CLOUD_REGION,)),
+        *present((a.CLOUD_REGION, a.LEDGER_ACCOUNT)),
     )
     return Plan(
         dialect=dialect,
@@ -109,6 +112,7 @@ def plan_for(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
         response_model=response_model,
         response_id=of_call(dialect.response_id if dialect else none, (a.RESPONSE_ID,)),
         service_tier=service_tier,
+        account=account,
         reported_cost=of_call(dialect.reported_cost if dialect else none, (a.LEDGER_COST,)),
         calling=tuple(dict.fromkeys(said)),
         fields=fields,

@@ -71,5 +71,6 @@ def rated(charge: Charge, book: PriceBook) -> Rated:
         service_tier=call.service_tier,
         region=call.region,
         tenant=claim.attribution.tenant,
+        account=call.account,
         duration_ms=duration_ms(claim),
     )

@@ -21,9 +21,13 @@ AHEAD_NS: Final = 300 * 10**9
 
 def event_of(charge: Charge, rated: Rated, *, times_reversed: int = 0) -> LedgerEvent:
     """The row of a charge. One that was reversed and holds again is another event: how often it was is in its id."""
+    return _row(charge, rated, _event_id(charge, rated, times_reversed))
+
+
+def _row(charge: Charge, rated: Rated, event_id: bytes) -> LedgerEvent:
     who, call, usage = (claim := charge.claim).attribution, claim.call, claim.usage
     return LedgerEvent(
-        _event_id(charge, rated, times_reversed),
+        event_id,
         charge.charge_id,
         charge.kind,
         NO_EVENT,
@@ -51,6 +55,7 @@ def event_of(charge: Charge, rated: Rated, *, times_reversed: int = 0) -> Ledger
         call.response_model,
         call.operation,
         call.region,
+        call.account,
         call.service_tier,
         1 if charge.kind == "charge" else 0,
         usage.get(u.INPUT_TOKENS),

@@ -40,8 +40,9 @@ class PriceBook:
         self.source = source
         self._overlaid = source if isinstance(source, Layered) else None
         self._tenants = self._overlaid.tenants if self._overlaid else frozenset[str]()
+        self._accounts = self._overlaid.accounts if self._overlaid else frozenset[str]()
         # Most books only price: their answers are the plan's.
-        self._account = self._overlaid if self._overlaid and self._overlaid.accounts else None
+        self._worth = self._overlaid if self._overlaid and self._overlaid.says_more else None
         self._tariffs: dict[Sought, Tariff] = {}
         self._schedules: dict[tuple[str, ...], _Schedule] = {}
 
@@ -61,6 +62,7 @@ class PriceBook:
         service_tier: str = "",
         region: str = "",
         tenant: str = "",
+        account: str = "",
         duration_ms: int | None = None,
     ) -> Rated:
         """Rate what one call used.
@@ -74,15 +76,17 @@ class PriceBook:
             return unrated({}, Subject(model or fallback_model, "", CURRENCY, self.digest), "no_usage")
         if tenant not in self._tenants:
             tenant = ""
-        key = (provider, model, fallback_model, service_tier, region, tenant, *usage)
+        if account not in self._accounts:
+            account = ""
+        key = (provider, model, fallback_model, service_tier, region, tenant, account, *usage)
         schedule = self._schedules.get(key)
         if schedule is None:
-            sought = Sought(provider, (model, fallback_model), service_tier, region, tenant)
+            sought = Sought(provider, (model, fallback_model), service_tier, region, tenant, account)
             sale = self._overlaid.sale(sought) if self._overlaid else None
             schedule = _Schedule(self.source, self._find(sought), sale, tuple(usage))
             _remember(self._schedules, key, schedule, SCHEDULES_MAX)
         plan = schedule.plan
-        if plan is not None and self._account is None:
+        if plan is not None and self._worth is None:
             return plan.rate(usage, duration_ms)
         return self._rated(schedule, usage, at_ns, duration_ms)
 
@@ -91,9 +95,9 @@ class PriceBook:
         term = schedule.always or schedule.at(at_ns)
         billed = usage if schedule.minimum is None else _billed(usage, schedule.minimum)
         rated = term.plan.rate(billed, duration_ms) if usage or term.plan.whole else schedule.lost
-        if self._account is None:
+        if self._worth is None:
             return rated
-        return _accounted(rated, self._account.exchange, term, (billed, duration_ms, at_ns))
+        return _valued(rated, self._worth.exchange, term, (billed, duration_ms, at_ns))
 
     def _find(self, sought: Sought) -> Tariff:
         found = self._tariffs.get(sought)
@@ -199,7 +203,7 @@ def _nowhere(miss: Miss, sought: Sought) -> Tariff:
     return Tariff("", model, CURRENCY, (), (), lambda _: miss.reason, candidates=miss.candidates)
 
 
-def _accounted(rated: Rated, exchange: Exchange, term: _Term, call: tuple[Mapping[str, int], int | None, int]) -> Rated:
+def _valued(rated: Rated, exchange: Exchange, term: _Term, call: tuple[Mapping[str, int], int | None, int]) -> Rated:
     """A rated call with what it is sold for, and its cost in the reporting currency."""
     usage, duration_ms, at_ns = call
     cost, currency = rated.cost, rated.currency

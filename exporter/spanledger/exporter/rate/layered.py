@@ -1,8 +1,9 @@
 """Overlays over a catalogue: which of all prices is in force for a call, and what it is sold for. Pure.
 
-A later layer wins over an earlier one; within a layer the more specific entry: a tenant before none, a whole name
-before a beginning, a provider, tier or region before none. A discount is taken off what would be in force without it,
-one of a layer; an entry that inherits completes it. A name of a call is tried when the ones before it mean nothing.
+A later layer wins over an earlier one; within a layer the more specific entry: a tenant before none, an account
+before none, a whole name before a beginning, a provider, tier or region before none. A discount is taken off what would
+be in force without it, one of a layer; an entry that inherits completes it. A name of a call is tried when the ones
+before it mean nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -72,7 +73,9 @@ class Layered:
         self._sell = self._shelved(one for layer in layers for one in layer.sell)
         self.tenants = frozenset(one.tenant for one, _ in (*self._prices, *self._sell)) - {""}
         """Whose prices differ from everybody's."""
-        self.accounts = bool(self._sell or self.exchange.reporting)
+        self.accounts = frozenset(one.account for one, _ in (*self._prices, *self._sell)) - {""}
+        """Those whose calls have prices of their own."""
+        self.says_more = bool(self._sell or self.exchange.reporting)
         """Whether there is more to say of a call than its cost."""
 
     def find(self, sought: Sought) -> Tariff | Miss:
@@ -148,6 +151,8 @@ class Layered:
         for entry, provider in shelf:
             if entry.tenant and entry.tenant != sought.tenant:
                 continue
+            if entry.account and entry.account != sought.account:
+                continue
             if entry.region and entry.region != region:
                 continue
             if not (likeness := _likeness(entry, names)):
@@ -157,6 +162,7 @@ class Layered:
             rank = (
                 self._rank[entry.layer],
                 bool(entry.tenant),
+                bool(entry.account),
                 likeness,
                 len(entry.model),
                 bool(entry.provider),

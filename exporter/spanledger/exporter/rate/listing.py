@@ -17,7 +17,7 @@ DAY_NS: Final = 86_400 * 10**9
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """One price, discount, margin, alias or exchange rate of a book, for `prices list` and `prices show`.
 
-    Times are nanoseconds since 1970 UTC; None is open. Empty provider, model, tenant, tier and region mean any.
+    Times are nanoseconds since 1970 UTC; None is open. Empty words that say for whom it is mean any.
     """
 
     layer: str
@@ -29,6 +29,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = ""
     model: str = ""
     tenant: str = ""
+    account: str = ""
     tier: str = ""
     region: str = ""
     since_ns: int | None = None
@@ -119,6 +120,7 @@ def _of_entry(layer: Layer, entry: Entry, kind: str) -> Iterator[Listing]:
         provider=entry.provider,
         model=entry.model + ANY_WORD * entry.prefix,
         tenant=entry.tenant,
+        account=entry.account,
         tier=entry.tier,
         region=entry.region,
         since_ns=None if entry.since_ns == FIRST_NS else entry.since_ns,

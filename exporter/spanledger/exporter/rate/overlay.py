@@ -14,7 +14,7 @@ LAST_NS: Final = 2**63
 """Before and after every instant an int64 of nanoseconds can state."""
 
 ANY_WORD: Final = "*"
-"""In a file: any tenant, model or tier."""
+"""In a file: any tenant, account, model or tier."""
 
 STANDARD: Final = "standard"
 """The service tier of a call that states none, or one of the names providers have for it."""
@@ -47,8 +47,8 @@ WORK_UNITS: Final = BY_THE_CALL | {
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One price, discount, sell price or margin: whom and what it is for, since when, and how much.
 
-    Empty provider, model, tenant and region are any. An empty tier is the standard one for prices, and any for a
-    discount or margin, which changes whatever it meets.
+    Empty provider, model, tenant, account and region are any. An empty tier is the standard one for prices, and any
+    for a discount or margin, which changes whatever it meets.
     """
 
     layer: str
@@ -59,6 +59,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     prefix: bool = False
     """Whether `model` is the beginning of a name."""
     tenant: str = ""
+    account: str = ""
     tier: str = ""
     """In lower case; `*` is any, `standard` the standard one."""
     region: str = ""

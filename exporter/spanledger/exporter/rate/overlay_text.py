@@ -32,7 +32,7 @@ DAYS_MAX: Final = 366
 MARGIN_MAX: Final = fields.SHARE_MAX
 
 _FILE: Final = ("name", "source", "aliases", "units", "prices", "sell", "currencies")
-_WHERE: Final = ("provider", "model", "from", "to", "tenant", "tier", "region", "source")
+_WHERE: Final = ("provider", "model", "from", "to", "tenant", "account", "tier", "region", "source")
 _HOW: Final = ("currency", "per", "units", "gpus")
 _PRICE: Final = (*_WHERE, *_HOW, "discount", "inherit")
 _SELL: Final = (*_WHERE, *_HOW, "margin")
@@ -126,6 +126,7 @@ class _Reader:
             model=model,
             prefix=prefix and bool(model),
             tenant=_unless_any(stated, "tenant"),
+            account=_unless_any(stated, "account"),
             tier=_tier(stated),
             region=_unless_any(stated, "region").lower(),
             since_ns=since,
@@ -193,7 +194,7 @@ class _Reader:
         """Two entries for the same calls at the same time contradict each other, whatever they say."""
         alike: dict[tuple[object, ...], list[Entry]] = {}
         for one in entries:
-            place = (one.provider.lower(), one.model, one.prefix, one.tenant, one.tier, one.region)
+            place = (one.provider.lower(), one.model, one.prefix, one.tenant, one.account, one.tier, one.region)
             alike.setdefault(place, []).append(one)
         for group in alike.values():
             group.sort(key=lambda one: one.since_ns)

@@ -83,6 +83,7 @@ class Sought(msgspec.Struct, frozen=True, gc=False):
     service_tier: str
     region: str
     tenant: str = ""
+    account: str = ""
 
 
 class Source(Protocol):

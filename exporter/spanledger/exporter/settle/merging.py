@@ -1,7 +1,8 @@
 """Several claims about one call → one that says the best of each (docs/settlement.md, rule 6). Pure, in any order.
 
 Usage comes from the most precise claim, with the parts that only others split; identity from the outermost; the
-tenant from whichever names one; the rest from whoever states it, the innermost first.
+tenant from whichever names one, and an account that is named before an assumed one; the rest from whoever states it,
+the innermost first.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,7 @@ from typing import Final
 import msgspec
 
 from spanledger.schemas import units as u
-from spanledger.schemas.claim import UNATTRIBUTED, Attribution, Claim, Inclusivity
+from spanledger.schemas.claim import ACCOUNT_ASSUMED, UNATTRIBUTED, Attribution, Claim, Inclusivity
 from spanledger.schemas.dialects import DIALECTS
 
 _SOURCE_RANK: Final = {"provider": 3, "manual": 3, "estimated": 2, "missing": 1}
@@ -28,7 +29,10 @@ def merged(claims: Sequence[Claim]) -> Claim:
     outer = min(claims, key=lambda claim: (claim.start_ns, -claim.end_ns, claim.span_id))
     inner_first = sorted(claims, key=lambda claim: (-claim.start_ns, claim.end_ns, claim.span_id))
     calls = [precise.call, *(claim.call for claim in inner_first)]
+    said = {name: _first_stated(name, calls) for name in _CALL_NAMES}
+    account, is_assumed = _account([outer, *reversed(inner_first)], said["provider"])
     usage, inclusivity = _usage(precise, inner_first)
+    flags = _flags(precise, claims)
     return msgspec.structs.replace(
         precise,
         trace_id=outer.trace_id,
@@ -37,11 +41,11 @@ def merged(claims: Sequence[Claim]) -> Claim:
         start_ns=outer.start_ns,
         end_ns=max(outer.start_ns, outer.end_ns),
         response_id=_first_stated("response_id", (precise, *inner_first)),
-        call=msgspec.structs.replace(precise.call, **{name: _first_stated(name, calls) for name in _CALL_NAMES}),
+        call=msgspec.structs.replace(precise.call, **said, account=account),
         attribution=_attribution([outer.attribution, *(claim.attribution for claim in reversed(inner_first))]),
         usage=usage,
         inclusivity=inclusivity,
-        flags=_flags(precise, claims),
+        flags=flags if is_assumed else tuple(flag for flag in flags if flag != ACCOUNT_ASSUMED),
     )
 
 
@@ -71,6 +75,16 @@ def _flags(precise: Claim, claims: Iterable[Claim]) -> tuple[str, ...]:
 
 def _first_stated(name: str, holders: Iterable[object]) -> str:
     return next((value for holder in holders if (value := str(getattr(holder, name)))), "")
+
+
+def _account(outer_first: list[Claim], provider: str) -> tuple[str, bool]:
+    """The account that the outermost claim names; else what the innermost to this provider assumes, and if so."""
+    named = [claim.call.account for claim in outer_first if ACCOUNT_ASSUMED not in claim.flags]
+    if account := next(filter(None, named), ""):
+        return account, False
+    near = (claim.call for claim in reversed(outer_first))
+    account = next((call.account for call in near if call.account and call.provider == provider), "")
+    return account, bool(account)
 
 
 def _attribution(outer_first: list[Attribution]) -> Attribution:

@@ -62,6 +62,7 @@ def _of_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", metavar="WHEN", help="the time of the call (UTC); now unless given")
     parser.add_argument("--tier", default="", metavar="T", help="service tier, such as batch")
     parser.add_argument("--tenant", default="", metavar="T", help="whose price")
+    parser.add_argument("--account", default="", metavar="A", help="the account with the provider")
     parser.add_argument("--region", default="", metavar="R", help="the provider's region")
     add_format(parser)
 
@@ -74,7 +75,8 @@ def _show(options: argparse.Namespace) -> int:
     from spanledger.ledger.prices.tables import show_table  # noqa: PLC0415
 
     at_ns = _instant("--at", options.at) if options.at else time.time_ns()
-    sought = Sought(options.provider, (options.model,), options.tier, options.region, options.tenant)
+    whose = options.tenant, options.account
+    sought = Sought(options.provider, (options.model,), options.tier, options.region, *whose)
     table, sentence = show_table(current_book(settings_of(options)), sought, at_ns)
     if table.rows or format_of(options) != "table":
         _write(table, options)

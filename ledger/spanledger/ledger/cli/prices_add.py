@@ -22,6 +22,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         ("--provider", "whose model; any unless given"),
         ("--model", "the model, or the beginning of names: gpt-5*"),
         ("--tenant", "only this tenant"),
+        ("--account", "only calls under this account with the provider"),
         ("--tier", "only this service tier, such as batch"),
         ("--region", "only this region"),
         ("--from", "first date or time (UTC) it holds"),
@@ -73,7 +74,7 @@ def _entry(options: argparse.Namespace) -> tuple[tuple[str, ...], str]:
     return ("sell" if options.sell or options.margin else "prices",), entry_line(fields)
 
 
-_WHERE = ("provider", "model", "tenant", "tier", "region", "from", "to", "currency", "source")
+_WHERE = ("provider", "model", "tenant", "account", "tier", "region", "from", "to", "currency", "source")
 
 
 def _only(where: "dict[str, str]", *keys: str) -> "dict[str, Value]":

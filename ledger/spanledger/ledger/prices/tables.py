@@ -13,6 +13,7 @@ LIST: Final = {
     "provider": "String",
     "model": "String",
     "tenant": "String",
+    "account": "String",
     "tier": "String",
     "region": "String",
     "unit": "String",
@@ -84,17 +85,18 @@ def show_table(book: PriceBook, sought: Sought, at_ns: int) -> tuple[Table, str]
 def difference_table(before: Iterable[Listing], after: Iterable[Listing]) -> Table:
     """What one book says otherwise than another; equal prices are left out, whatever layer states them."""
     old, new = _by_place(before), _by_place(after)
-    columns = ("change", "provider", "model", "kind", "tenant", "tier", "region", "unit", "above", "before", "after")
+    where = ("provider", "model", "kind", "tenant", "account", "tier", "region", "unit")
+    columns = ("change", *where, "above", "before", "after")
     rows: list[Row] = []
     for place in sorted(old.keys() | new.keys()):
         left, right = old.get(place, ()), new.get(place, ())
         if left == right:
             continue
-        kind, provider, model, tenant, tier, region, unit, above = place
+        kind, provider, model, *more, above = place
         change = "added" if not left else "removed" if not right else "changed"
         said = "; ".join(left) or None, "; ".join(right) or None
-        rows.append((change, provider, model, kind, tenant, tier, region, unit, None if above < 0 else above, *said))
-    return Table(columns, ("String",) * 8 + ("Nullable(Int64)", "String", "String"), rows)
+        rows.append((change, provider, model, kind, *more, None if above < 0 else above, *said))
+    return Table(columns, ("String",) * (1 + len(where)) + ("Nullable(Int64)", "String", "String"), rows)
 
 
 def for_people(table: Table) -> Table:
@@ -112,7 +114,7 @@ def _short(column: str, value: Value) -> Value:
     return value.partition(", http")[0] if column == "source" and isinstance(value, str) else value
 
 
-_Place = tuple[str, str, str, str, str, str, str, int]
+_Place = tuple[str, str, str, str, str, str, str, str, int]
 
 
 def _by_place(listings: Iterable[Listing]) -> dict[_Place, tuple[str, ...]]:
@@ -125,7 +127,8 @@ def _by_place(listings: Iterable[Listing]) -> dict[_Place, tuple[str, ...]]:
 
 def _place(each: Listing) -> _Place:
     """Which calls it is for."""
-    return each.kind, each.provider, each.model, each.tenant, each.tier, each.region, each.unit, each.above
+    whose = each.kind, each.provider, each.model, each.tenant, each.account
+    return *whose, each.tier, each.region, each.unit, each.above
 
 
 def _said(listing: Listing) -> str:
@@ -144,6 +147,7 @@ def _listed(each: Listing) -> Row:
         each.provider,
         each.model,
         each.tenant,
+        each.account,
         each.tier,
         each.region,
         each.unit,

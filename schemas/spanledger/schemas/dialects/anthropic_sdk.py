@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from spanledger.schemas import attributes as a
 from spanledger.schemas import units as u
 from spanledger.schemas.dialects.dialect import Doubt
 from spanledger.schemas.dialects.semconv import SEMCONV
@@ -24,6 +25,7 @@ ANTHROPIC_SDK: Final = replace(
         u.OUTPUT_TOKENS: ("anthropic.usage.compaction.output_tokens",),
     },
     basis="declared",
+    account=(a.ANTHROPIC_ORGANIZATION,),
     # Of an aborted stream the output is left out: the only count that was seen is a placeholder.
     doubts=(Doubt(flag="output_not_stated", operations=frozenset({"chat"}), unless=frozenset({u.OUTPUT_TOKENS})),),
     precision=2,

@@ -107,6 +107,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     response_model: Names = ()
     response_id: Names = ()
     service_tier: Names = ()
+    account: Names = ()
+    """Attributes that state the account with the provider, as the provider's answer or its client names it."""
     reported_cost: Names = ()
     """Attributes that state a cost in US dollars."""
     attribution: Mapping[str, Names] = {}
@@ -134,8 +136,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     def keys(self) -> frozenset[str]:
         """Every attribute this dialect reads: its share of the allow-list. A path into a text is one name."""
         named = (self.operation, self.provider, self.request_model, self.response_model, self.response_id)
-        more = (self.service_tier, self.reported_cost, self.total, self.marks, self.texts, self.prefixed, self.duration)
+        more = (self.service_tier, self.account, self.reported_cost, self.total, self.marks, self.texts, self.prefixed)
         tables = (*self.usage.values(), *self.added.values(), *self.attribution.values())
         doubted = tuple(doubt.attribute for doubt in self.doubts if doubt.attribute)
-        types = (*self.text_types.values(), *self.error_type)
+        types = (*self.text_types.values(), *self.error_type, *self.duration)
         return frozenset(key for keys in (*named, *more, *tables, doubted, types) for key in keys)

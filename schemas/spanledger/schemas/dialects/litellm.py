@@ -1,7 +1,8 @@
 """LiteLLM, the SDK's callback and the proxy: input contains the cache counts, whatever the provider's own does.
 
 Source: litellm 1.102, `integrations/opentelemetry.py`; the details are in `metadata.usage_object`, the `repr` of a
-Python dictionary in the shape of OpenAI's usage. `raw_gen_ai_request` repeats the provider's answer and is not read.
+Python dictionary in the shape of OpenAI's usage. `raw_gen_ai_request` repeats the provider's answer and is not read;
+of the headers in `hidden_params` only the organization is.
 """
 
 from typing import Final
@@ -17,6 +18,8 @@ from spanledger.schemas.dialects.semconv import SEMCONV
 _USAGE: Final = "metadata.usage_object"
 _INPUT: Final = f"{_USAGE}.prompt_tokens_details"
 _OUTPUT: Final = f"{_USAGE}.completion_tokens_details"
+_HIDDEN: Final = "hidden_params"
+_HEADER: Final = f"{_HIDDEN}.additional_headers.llm_provider"
 _LIFETIMES: Final = f"{_INPUT}.cache_creation_token_details"
 
 _CACHING: Final = frozenset({"anthropic", "aws.bedrock", "azure.ai.openai", "gcp.gemini", "gcp.vertex_ai", "openai"})
@@ -38,7 +41,7 @@ LITELLM: Final = replace(
     scopes=("litellm",),
     marks=(_USAGE, "gen_ai.cost.total_cost"),
     mark_prefixes=(f"{_USAGE}.",),
-    texts=(_USAGE,),
+    texts=(_USAGE, _HIDDEN),
     usage={
         u.INPUT_TOKENS: (*SEMCONV.usage[u.INPUT_TOKENS], f"{_USAGE}.prompt_tokens"),
         u.OUTPUT_TOKENS: (*SEMCONV.usage[u.OUTPUT_TOKENS], f"{_USAGE}.completion_tokens"),
@@ -84,6 +87,7 @@ LITELLM: Final = replace(
         "moonshot": "moonshot_ai",
     },
     reported_cost=("gen_ai.cost.total_cost",),
+    account=(f"{_HEADER}-openai-organization", f"{_HEADER}-anthropic-organization-id"),
     attribution={
         "user_id": ("llm.user", "metadata.user_api_key_end_user_id", "metadata.user_api_key_user_id"),
         "team": ("metadata.user_api_key_team_alias", "metadata.user_api_key_team_id"),

@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS ledger_events (
     response_model LowCardinality(String),
     operation LowCardinality(String),
     region LowCardinality(String),
+    account LowCardinality(String),
     service_tier LowCardinality(String),
     requests Int64,
     input_tokens Nullable(Int64),

@@ -181,6 +181,7 @@ SELECT
     JSONExtractString(payload, 'reported_cost') AS reported_cost,
     JSONExtractString(payload, 'reported_currency') AS reported_currency,
     JSONExtractString(payload, 'call', 'region') AS region,
+    JSONExtractString(payload, 'call', 'account') AS account,
     JSONExtractString(payload, 'call', 'service_tier') AS service_tier,
     if(JSONHas(payload, 'status'), JSONExtractString(payload, 'status'), 'ok') AS status,
     JSONExtractString(payload, 'error_type') AS error_type,

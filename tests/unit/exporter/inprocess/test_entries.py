@@ -27,7 +27,7 @@ def broken_span() -> ReadableSpan:
 
 def test_a_group_becomes_one_entry() -> None:
     """All spans of a group share a record, under the open scope and the configured tenant."""
-    (entry,) = entries([chat_span("m1"), chat_span("m2")], "acme", Counts())
+    (entry,) = entries([chat_span("m1"), chat_span("m2")], Home("acme"), Counts())
     assert models(entry.payload) == ["m1", "m2"]
     assert (entry.signal, entry.scope, entry.tenant, entry.elements) == (Signal.TRACES, "*", "acme", 2)
     assert entry.type is RecordType.REQUEST
@@ -38,7 +38,7 @@ def test_both_doors_keep_the_same() -> None:
     span = chat_span()
     kept = usage_span(span)
     assert kept is not None
-    (entry,) = entries([kept], "acme", Counts())
+    (entry,) = entries([kept], Home("acme"), Counts())
     (inside,) = sift(entry.payload).spans
     (received,) = sift(encode_spans([span]).SerializeToString()).spans
     assert replace(inside, raw=b"") == replace(received, raw=b"")
@@ -48,7 +48,7 @@ def test_a_span_that_cannot_be_encoded_costs_its_neighbours_nothing(caplog: pyte
     """It is found by halving, counted, and told once."""
     counts = Counts()
     spans = [chat_span("m1"), broken_span(), chat_span("m2"), broken_span()]
-    kept = [model for entry in entries(spans, "acme", counts) for model in models(entry.payload)]
+    kept = [model for entry in entries(spans, Home("acme"), counts) for model in models(entry.payload)]
     assert kept == ["m1", "m2"]
     assert counts.read() == {"refused": 2}
     assert len(caplog.records) == 1
@@ -58,7 +58,7 @@ def test_a_span_with_impossible_ids_is_refused(caplog: pytest.LogCaptureFixture)
     """As the receiver refuses it, with the same reason."""
     counts = Counts()
     zero = ReadableSpan("zero", context=SpanContext(0, 0, is_remote=False), attributes={a.OPERATION_NAME: "chat"})
-    assert list(entries([zero], "acme", counts)) == []
+    assert list(entries([zero], Home("acme"), counts)) == []
     assert counts.read() == {"refused": 1}
     assert "trace_id" in caplog.text
 
@@ -67,13 +67,13 @@ def test_a_span_that_states_nothing_is_counted_only() -> None:
     """It holds no mark once it is reduced, and makes no record."""
     counts = Counts()
     plain = ReadableSpan("plain", context=SpanContext(1, 1, is_remote=False))
-    assert list(entries([plain], "acme", counts)) == []
+    assert list(entries([plain], Home("acme"), counts)) == []
     assert counts.read() == {"unused": 1}
 
 
 def test_a_large_group_becomes_several_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     """A record stays well below a segment; a single span is never split."""
     monkeypatch.setattr(module, "ENTRY_BYTES_MAX", 400)
-    made = list(entries([chat_span(f"m{number}") for number in range(4)], "acme", Counts()))
+    made = list(entries([chat_span(f"m{number}") for number in range(4)], Home("acme"), Counts()))
     assert [model for entry in made for model in models(entry.payload)] == ["m0", "m1", "m2", "m3"]
     assert len(made) > 1

@@ -187,7 +187,7 @@ def test_the_documented_file_is_one() -> None:
     document = (Path(__file__).parents[4] / "docs" / "prices.md").read_text()
     (text,) = re.findall(r"```yaml\n(.*?)```", document, re.DOTALL)
     layer = rate.read_layer(text, origin="prices.md")
-    assert (layer.name, len(layer.prices), len(layer.sell)) == ("acme-contracts", 7, 2)
+    assert (layer.name, len(layer.prices), len(layer.sell)) == ("acme-contracts", 8, 2)
     book = rate.price_book([layer])
     call = {"provider": "openai", "model": "gpt-4o", "tenant": "acme"}
     answer = book.rate({"input_tokens": 1_000_000}, at_ns=1_767_225_600 * 10**9, **call)  # type: ignore[arg-type]
