@@ -8,7 +8,7 @@ from support.sdk import chat_span
 
 from spanledger.exporter.inprocess import entries as module
 from spanledger.exporter.inprocess.counts import Counts
-from spanledger.exporter.inprocess.entries import entries
+from spanledger.exporter.inprocess.entries import Home, entries
 from spanledger.exporter.inprocess.usage import usage_span
 from spanledger.exporter.journal import RecordType, Signal
 from spanledger.exporter.sift import sift
