@@ -65,7 +65,7 @@ def _json(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _chat(asked: dict[str, Any], number: int, _: re.Match[str]) -> Reply:
+def _chat(asked: dict[str, Any], number: int, found: re.Match[str]) -> Reply:
     model, identity = f"{asked['model']}-2026-01-01", f"chatcmpl-{number}"
     usage = {
         "prompt_tokens": 1000 + number,
@@ -102,9 +102,14 @@ def _chat(asked: dict[str, Any], number: int, _: re.Match[str]) -> Reply:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
         return {**head, "object": "chat.completion.chunk", "choices": [choice], **null}
 
-    events = sse(
-        chunk({"role": "assistant", "content": ""}), *(chunk({"content": word}) for word in WORDS), chunk({}, "stop")
-    )
+    last = chunk({}, "stop")
+    if asked["model"].startswith("mistral"):
+        # Mistral states usage with the finish reason, unasked.
+        last["usage"] = usage
+    if found.string.startswith("/openai/v1/"):
+        # Groq's place, and its way.
+        last["x_groq"] = {"id": "req_1", "usage": usage}
+    events = sse(chunk({"role": "assistant", "content": ""}), *(chunk({"content": word}) for word in WORDS), last)
     if included:
         events += sse({**head, "object": "chat.completion.chunk", "choices": [], "usage": usage})
     return Reply(truth, events=[*events, b"data: [DONE]\n\n"], content_type="text/event-stream; charset=utf-8")

@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _begin(self, plan: Plan, reply: Reply, headers: dict[str, str]) -> None:
         self.send_response(plan.status)
         encoded = {"content-encoding": plan.encoding} if plan.encoding else {}
-        waits = {"retry-after-ms": "1"} if plan.status == 429 else {}
+        waits = {"retry-after-ms": "1"} if plan.status >= 429 else {}
         kind = {"content-type": plan.content_type or reply.content_type}
         for name, value in {**reply.headers, **encoded, **waits, **kind, **headers}.items():
             self.send_header(name, value)

@@ -1,6 +1,6 @@
 """What a provider's answer says, gathered piece by piece. No content: counts, names and ids."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 import msgspec
@@ -16,7 +16,7 @@ COUNT_MAX: Final = 2**53
 class Answer:
     """What is known of one answer so far; later statements replace earlier ones."""
 
-    __slots__ = ("cost", "error_type", "final", "finish_reasons", "model", "response_id", "tier", "usage")
+    __slots__ = ("cost", "error_type", "final", "finish_reasons", "model", "on_over", "response_id", "tier", "usage")
 
     def __init__(self) -> None:
         self.model = ""
@@ -28,6 +28,8 @@ class Answer:
         self.cost: float | int | None = None
         self.final = False
         """Whether `usage` is the provider's last word: of a stream that is broken off, it may be a beginning."""
+        self.on_over: Callable[[], None] | None = None
+        """Whom to tell that a stream has said all it has to say: not everybody reads on, or closes what was read."""
 
     def identify(self, response_id: object, model: object) -> None:
         """Take the id and the model, where they are stated."""
@@ -40,6 +42,12 @@ class Answer:
         """Take one finish reason."""
         if (stated := name(reason)) and len(self.finish_reasons) < FINISH_REASONS_MAX:
             self.finish_reasons.append(stated)
+
+    def over(self) -> None:
+        """Nothing that matters follows in this stream."""
+        self.final = True
+        if self.on_over is not None:
+            self.on_over()
 
     def failed(self, error: object) -> None:
         """Take an error that came inside an answer."""

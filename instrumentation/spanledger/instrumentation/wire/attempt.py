@@ -63,6 +63,7 @@ class Attempt:
         if self._done:
             return
         self._done = True
+        self._answer.on_over = None
         try:
             attributes = self._attributes(status, headers, error)
             if first_chunk_ns:
@@ -145,6 +146,7 @@ class Flow:
         self._attempt, self._status, self._headers = attempt, status, headers
         self._first_ns = 0
         self._inflate: Inflate | None = None
+        attempt.answer.on_over = self.end
         reader = None if _is_error(status) else attempt.read_by(headers.get("content-type", ""))
         self._feed = reader.feed if reader is not None else _ignore
         try:

@@ -102,6 +102,9 @@ def chat(data: bytes, answer: Answer) -> None:
         chat_usage(usage, answer)
         # Engines that count as they go (vLLM's `continuous_usage_stats`) have not finished counting before this.
         answer.final = bool(answer.finish_reasons)
+        if answer.final and not said.choices:
+            # The chunk that was asked for, behind all others.
+            answer.over()
 
 
 def chat_usage(usage: object, answer: Answer) -> None:
