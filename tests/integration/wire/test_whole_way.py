@@ -56,13 +56,13 @@ def test_an_instrumented_program_is_charged_to_its_tenant_attempt_by_attempt(scr
         "cost": "0.00415875",
     }
     tries = script.asked(
-        "SELECT kind, attempt, status, error_type, cost_state, tenant, feature, user_id"
+        "SELECT requests, attempt, status, error_type, cost_state, tenant, feature, user_id"
         " FROM (SELECT * FROM charges UNION ALL SELECT * FROM attempts) ORDER BY attempt"
     )
     assert tries == [
-        ("attempt", 0, "error", "429", "unknown", "acme", "greeting", "u-7"),
-        ("attempt", 1, "error", "500", "unknown", "acme", "greeting", "u-7"),
-        ("charge", 2, "ok", "", "priced", "acme", "greeting", "u-7"),
+        (0, 0, "error", "429", "unknown", "acme", "greeting", "u-7"),
+        (0, 1, "error", "500", "unknown", "acme", "greeting", "u-7"),
+        (1, 2, "ok", "", "priced", "acme", "greeting", "u-7"),
     ]
 
 
