@@ -5,6 +5,7 @@
 # The libraries differ in how much of themselves they type.
 
 import asyncio
+import itertools
 import os
 from collections.abc import AsyncIterable
 from typing import Any, Final
@@ -14,6 +15,7 @@ from support.sdk_calls import CHAT, Call
 _WHOLE: Final = {"model": "gpt-4o", "messages": CHAT}
 _STREAM: Final = {**_WHOLE, "stream": True, "stream_options": {"include_usage": True}}
 _PATH: Final = "/v1/chat/completions"
+_places: Final = itertools.count()
 
 
 def _litellm(model: str, suffix: str = "", **options: Any) -> Call:  # noqa: ANN401
@@ -66,18 +68,23 @@ LITELLM: Final[dict[str, Call]] = {
 }
 
 
+def _own(url: str) -> str:
+    """A place of its own: LangChain keeps a client a place, and with it the loop of the call before."""
+    return f"{url}/{next(_places)}"
+
+
 def _openai_model(url: str) -> Any:  # noqa: ANN401
     from langchain_openai import ChatOpenAI
 
     make: Any = ChatOpenAI
-    return make(model="gpt-4o", base_url=f"{url}/v1", api_key="k", stream_usage=True, max_retries=2)
+    return make(model="gpt-4o", base_url=f"{_own(url)}/v1", api_key="k", stream_usage=True, max_retries=2)
 
 
 def _anthropic_model(url: str) -> Any:  # noqa: ANN401
     from langchain_anthropic import ChatAnthropic
 
     make: Any = ChatAnthropic
-    return make(model_name="claude-sonnet-5", base_url=url, api_key="k", max_tokens=9, max_retries=2)
+    return make(model_name="claude-sonnet-5", base_url=_own(url), api_key="k", max_tokens=9, max_retries=2)
 
 
 LANGCHAIN: Final[dict[str, Call]] = {

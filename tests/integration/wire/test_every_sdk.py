@@ -2,23 +2,11 @@
 
 import pytest
 from support.fake_provider import FakeProvider, Plan
-from support.framework_calls import LANGCHAIN, LITELLM, RAW
 from support.metered import Metered
-from support.sdk_calls import ANTHROPIC, BEDROCK, COHERE, GOOGLE, GROQ, MISTRAL, MODERATIONS, OPENAI, Call
+from support.sdk_calls import MODERATIONS, Call
+from support.sdks import RETRYING, SDKS
 from support.truths import assert_metered
 
-SDKS = {
-    "openai": OPENAI,
-    "anthropic": ANTHROPIC,
-    "google-genai": GOOGLE,
-    "mistralai": MISTRAL,
-    "cohere": COHERE,
-    "groq": GROQ,
-    "boto3": BEDROCK,
-    "litellm": LITELLM,
-    "langchain": LANGCHAIN,
-    "raw": RAW,
-}
 CALLS: dict[str, Call] = {f"{sdk} {name}": call for sdk, calls in SDKS.items() for name, call in calls.items()}
 
 # SDKs and frameworks use what their own dependencies have deprecated, and leave sockets to the collector.
@@ -33,7 +21,7 @@ def test_a_call_is_metered_as_it_was_answered(provider: FakeProvider, metered: M
     assert_metered(provider, metered)
 
 
-@pytest.mark.parametrize("sdk", ["openai", "anthropic", "groq", "litellm", "langchain"])
+@pytest.mark.parametrize("sdk", RETRYING)
 def test_every_attempt_of_a_retrying_sdk_is_a_claim(provider: FakeProvider, metered: Metered, sdk: str) -> None:
     """Two refusals, then an answer: three claims, numbered where the SDK numbers its attempts."""
     provider.plans += [Plan(status=429), Plan(status=500)]
