@@ -241,13 +241,19 @@ def _messages(asked: dict[str, Any], number: int, _: re.Match[str]) -> Reply:
         content = [{"type": "text", "text": "".join(WORDS)}]
         return Reply(truth, _json({**head, "content": content, "stop_reason": "end_turn", "usage": {**first, **last}}))
     begun: dict[str, Any] = {**head, "content": [], "stop_reason": None, "usage": {**first, "output_tokens": 1}}
+    # The last event counts the whole call once more, but neither says how long a cache lives nor the tier.
+    whole = {key: number for key, number in first.items() if isinstance(number, int)}
     events = named_sse(
         {"type": "message_start", "message": begun},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "ping"},
         *({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}} for word in WORDS),
         {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": last},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+            "usage": {**whole, **last},
+        },
         {"type": "message_stop"},
     )
     return Reply(truth, events=events, content_type="text/event-stream; charset=utf-8")
