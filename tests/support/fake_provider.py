@@ -41,6 +41,8 @@ class Plan:
     """Write the body in pieces of this size, cutting events anywhere."""
     body: bytes | None = None
     """Answer this instead."""
+    raw: bytes | None = None
+    """Write these bytes instead of any HTTP of ours, and close the connection."""
     content_type: str = ""
     gate: threading.Event = field(default_factory=threading.Event)
 
@@ -118,6 +120,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._chunks() if chunked else self.rfile.read(int(self.headers.get("content-length", 0)))
         seen = Seen(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
         plan, number = provider.next_plan(seen)
+        if plan.raw is not None:
+            self.close_connection = True
+            self.wfile.write(plan.raw)
+            return
         if plan.status >= 400:
             provider.truths.append(Truth(status=plan.status))
             self._whole(plan, Reply(Truth(), b'{"error":{"type":"planned","message":"as planned"}}'))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.application import PROJECT, Application
-from support.commands import answer
+from support.commands import answer, run
 from support.fake_provider import FakeProvider, Plan, fake_provider
 
 EXAMPLE = PROJECT / "examples" / "chat.py"
@@ -78,6 +78,7 @@ def test_a_plain_program_needs_one_line(script: Script) -> None:
         "messages = [{'role': 'user', 'content': 'count'}]\n"
         "with attribution(tenant='acme'):\n"
         "    openai.OpenAI().chat.completions.create(model='gpt-4o', messages=messages)\n"
+        "    list(openai.OpenAI().chat.completions.create(model='gpt-4o', messages=messages, stream=True))\n"
         "provider = TracerProvider()\n"
         "provider.add_span_processor(LedgerSpanProcessor())\n"
         "trace.set_tracer_provider(provider)\n"
@@ -87,13 +88,18 @@ def test_a_plain_program_needs_one_line(script: Script) -> None:
         "uninstrument()\n"
         "openai.OpenAI().chat.completions.create(model='gpt-4o', messages=messages)\n"
     )
-    done = script.application.run(program, **script.environ)
+    done = script.application.run(program, OTEL_SERVICE_NAME="checkout", **script.environ)
     assert done.stderr == ""
     rows = script.asked(
         "SELECT tenant, provider, input_tokens, output_tokens, dialect, told FROM charges"
-        " JOIN (SELECT tenant, count() AS told FROM claims GROUP BY tenant) AS claims USING (tenant) ORDER BY tenant"
+        " JOIN (SELECT tenant, count() AS told FROM claims GROUP BY tenant) AS claims USING (tenant)"
+        " ORDER BY tenant, output_tokens DESC"
     )
     assert rows == [
-        ("acme", "openai", 1001, 201, "wire", 1),
-        ("umbrella", "anthropic", 3425, 79, "wire", 2),
+        ("acme", "openai", 1001, 201, "wire", 2),
+        ("acme", "openai", 19, 8, "wire", 2),
+        ("umbrella", "anthropic", 3426, 80, "wire", 2),
     ]
+    doctor = run("doctor", "--store", script.application.store)
+    assert doctor.returncode == 0, doctor.stdout
+    assert "checkout: of 2 calls to openai the usage of 1 estimated: their streams state none" in doctor.stdout
