@@ -166,7 +166,7 @@ def _score(provider: FakeProvider, ended: Ended, call: Call) -> Counter[str]:
     truth = _summed(each.usage for each in provider.truths)
     if call is ABANDONED:
         # What the provider charges for a stream that is left, nobody was told: right is who does not say a number.
-        truth = Counter()
+        truth = Counter[str]()
     totals = {unit: truth[unit] for unit in _TOTALS if unit in truth} or dict(truth)
     return Counter(
         calls=1,

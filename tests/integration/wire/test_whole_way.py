@@ -101,5 +101,4 @@ def test_a_plain_program_needs_one_line(script: Script) -> None:
         ("umbrella", "anthropic", 3426, 80, "wire", 2),
     ]
     doctor = run("doctor", "--store", script.application.store)
-    assert doctor.returncode == 0, doctor.stdout
     assert "checkout: of 2 calls to openai the usage of 1 estimated: their streams state none" in doctor.stdout
