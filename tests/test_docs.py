@@ -37,8 +37,9 @@ def test_the_readme_lists_every_command() -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    """docs/configuration.md names the variables that the exporter reads, and no others."""
-    read = set(re.findall(r'"(SPANLEDGER_\w+)"', (ROOT / "exporter/spanledger/exporter/settings.py").read_text()))
+    """docs/configuration.md names the variables that the exporter and the wire instrumentors read, and no others."""
+    homes = ("exporter/spanledger/exporter/settings.py", "instrumentation/spanledger/instrumentation/wire/settings.py")
+    read = {name for home in homes for name in re.findall(r'"(SPANLEDGER_\w+)"', (ROOT / home).read_text())}
     table = (ROOT / "docs" / "configuration.md").read_text().partition("\n## ")[0]
     assert set(re.findall(r"^\| `(SPANLEDGER_\w+)`", table, re.MULTILINE)) == read
 
