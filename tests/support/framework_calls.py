@@ -40,6 +40,15 @@ def _async_litellm(model: str, suffix: str = "", **options: Any) -> Call:  # noq
     return lambda url: asyncio.run(run(url))
 
 
+def let_go() -> None:
+    """Have the frameworks forget the clients that they keep."""
+    from langchain_openai.chat_models import _client_utils
+
+    _module()
+    for name in ("_cached_sync_httpx_client", "_cached_async_httpx_client"):
+        getattr(_client_utils, name).cache_clear()
+
+
 def _module() -> Any:  # noqa: ANN401
     # It would fetch its price list from the internet when it is imported.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")

@@ -1,7 +1,11 @@
 """Every SDK and framework, whole and streamed, synchronous and not: what is metered is what was answered."""
 
+import gc
+from collections.abc import Generator
+
 import pytest
 from support.fake_provider import FakeProvider, Plan
+from support.framework_calls import let_go
 from support.metered import Metered
 from support.sdk_calls import MODERATIONS, Call
 from support.sdks import RETRYING, SDKS
@@ -10,7 +14,15 @@ from support.truths import assert_metered
 CALLS: dict[str, Call] = {f"{sdk} {name}": call for sdk, calls in SDKS.items() for name, call in calls.items()}
 
 # SDKs and frameworks use what their own dependencies have deprecated, and leave sockets to the collector.
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _left_behind() -> Generator[None]:
+    """What they keep of their clients goes here, not in the middle of another test."""
+    yield
+    let_go()
+    gc.collect()
 
 
 @pytest.mark.parametrize("call", CALLS)
