@@ -65,7 +65,7 @@ def _json(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _chat(asked: dict[str, Any], number: int, _: re.Match[str]) -> Reply:
+def _chat(asked: dict[str, Any], number: int, found: re.Match[str]) -> Reply:
     model, identity = f"{asked['model']}-2026-01-01", f"chatcmpl-{number}"
     usage = {
         "prompt_tokens": 1000 + number,
@@ -102,9 +102,14 @@ def _chat(asked: dict[str, Any], number: int, _: re.Match[str]) -> Reply:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
         return {**head, "object": "chat.completion.chunk", "choices": [choice], **null}
 
-    events = sse(
-        chunk({"role": "assistant", "content": ""}), *(chunk({"content": word}) for word in WORDS), chunk({}, "stop")
-    )
+    last = chunk({}, "stop")
+    if asked["model"].startswith("mistral"):
+        # Mistral states usage with the finish reason, unasked.
+        last["usage"] = usage
+    if found.string.startswith("/openai/v1/"):
+        # Groq's place, and its way.
+        last["x_groq"] = {"id": "req_1", "usage": usage}
+    events = sse(chunk({"role": "assistant", "content": ""}), *(chunk({"content": word}) for word in WORDS), last)
     if included:
         events += sse({**head, "object": "chat.completion.chunk", "choices": [], "usage": usage})
     return Reply(truth, events=[*events, b"data: [DONE]\n\n"], content_type="text/event-stream; charset=utf-8")
@@ -236,13 +241,19 @@ def _messages(asked: dict[str, Any], number: int, _: re.Match[str]) -> Reply:
         content = [{"type": "text", "text": "".join(WORDS)}]
         return Reply(truth, _json({**head, "content": content, "stop_reason": "end_turn", "usage": {**first, **last}}))
     begun: dict[str, Any] = {**head, "content": [], "stop_reason": None, "usage": {**first, "output_tokens": 1}}
+    # The last event counts the whole call once more, but neither says how long a cache lives nor the tier.
+    whole = {key: number for key, number in first.items() if isinstance(number, int)}
     events = named_sse(
         {"type": "message_start", "message": begun},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "ping"},
         *({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}} for word in WORDS),
         {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": last},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+            "usage": {**whole, **last},
+        },
         {"type": "message_stop"},
     )
     return Reply(truth, events=events, content_type="text/event-stream; charset=utf-8")

@@ -41,6 +41,8 @@ class Plan:
     """Write the body in pieces of this size, cutting events anywhere."""
     body: bytes | None = None
     """Answer this instead."""
+    raw: bytes | None = None
+    """Write these bytes instead of any HTTP of ours, and close the connection."""
     content_type: str = ""
     gate: threading.Event = field(default_factory=threading.Event)
 
@@ -118,6 +120,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._chunks() if chunked else self.rfile.read(int(self.headers.get("content-length", 0)))
         seen = Seen(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
         plan, number = provider.next_plan(seen)
+        if plan.raw is not None:
+            self.close_connection = True
+            self.wfile.write(plan.raw)
+            return
         if plan.status >= 400:
             provider.truths.append(Truth(status=plan.status))
             self._whole(plan, Reply(Truth(), b'{"error":{"type":"planned","message":"as planned"}}'))
@@ -145,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _begin(self, plan: Plan, reply: Reply, headers: dict[str, str]) -> None:
         self.send_response(plan.status)
         encoded = {"content-encoding": plan.encoding} if plan.encoding else {}
-        waits = {"retry-after-ms": "1"} if plan.status == 429 else {}
+        waits = {"retry-after-ms": "1"} if plan.status >= 429 else {}
         kind = {"content-type": plan.content_type or reply.content_type}
         for name, value in {**reply.headers, **encoded, **waits, **kind, **headers}.items():
             self.send_header(name, value)

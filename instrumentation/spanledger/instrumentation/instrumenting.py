@@ -21,11 +21,16 @@ def instrument(*providers: str, tracer_provider: "TracerProvider | None" = None)
     """Meter calls to these providers (`"openai"`, `"anthropic"`, …), with what was asked for before; to all, if none.
 
     A provider is meant by its name in the conventions, or by the API that is spoken: `"openai"` covers whatever is
-    called the way OpenAI is. Never raises.
+    called the way OpenAI is. The spans go to `tracer_provider`, else to the global one; where the program has set
+    none, straight to the ledger. Never raises.
     """
     try:
         from spanledger.instrumentation.wire.hooks import SWITCH
 
+        if tracer_provider is None and SWITCH.meter is None:
+            from spanledger.instrumentation.wire.own_provider import ready_provider
+
+            tracer_provider = ready_provider()
         for instrumentor in _instrumentors():
             if not instrumentor.is_instrumented_by_opentelemetry:
                 _switch_on(instrumentor, tracer_provider, frozenset(providers))
@@ -36,7 +41,10 @@ def instrument(*providers: str, tracer_provider: "TracerProvider | None" = None)
 
 
 def uninstrument(*providers: str) -> None:
-    """Meter these providers no more; none at all, if none is named. Never raises."""
+    """Meter these providers no more; none at all, if none is named. What was metered is on disk then. Never raises.
+
+    Libraries get their own methods back, and what attribution carries along stays: others may rely on it.
+    """
     try:
         from spanledger.instrumentation.wire.hooks import SWITCH
 
@@ -45,6 +53,9 @@ def uninstrument(*providers: str) -> None:
         for instrumentor in _instrumentors():
             if instrumentor.is_instrumented_by_opentelemetry:
                 instrumentor.uninstrument()
+        from spanledger.instrumentation.wire.own_provider import flush
+
+        flush()
     except Exception:
         _logger.warning("spanledger could not uninstrument", exc_info=True)
 

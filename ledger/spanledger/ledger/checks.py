@@ -24,6 +24,8 @@ Verdict = Literal["ok", "look", "FAIL"]
 
 _LISTED_MAX: Final = 10
 _PROBE_TIMEOUT_S: Final = 5.0
+_ALWAYS_STATED: Final = frozenset({"anthropic", "aws.bedrock", "cohere", "gcp.gemini", "gcp.vertex_ai", "mistral_ai"})
+"""Providers whose streams state their usage unasked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ def ledger_checks(query: Query, settings: Settings) -> Iterator[Check]:
     yield _price_files(settings)
     yield _unpriced(query)
     yield _tenants(query, settings)
+    yield _lost_usage(query)
 
 
 def receiver_check(url: str) -> Check:
@@ -133,6 +136,32 @@ def _tenants(query: Query, settings: Settings) -> Check:
         return Check("tenants", "ok", "every charge names its tenant")
     found = f"{charges} charges name no tenant; the view `unattributed` has them"
     return Check("tenants", "FAIL" if settings.require_tenant else "look", found)
+
+
+def _lost_usage(query: Query) -> Check:
+    """Services whose calls were answered without usage: what is metered at the wire says so, and streams are why."""
+    rows = query(
+        "SELECT service_name, provider, countIf(usage_source = 'estimated') AS estimated,"
+        " countIf(usage_source = 'missing') AS missing, count() AS calls"
+        " FROM charges WHERE dialect = 'wire' AND status = 'ok'"
+        " GROUP BY service_name, provider HAVING estimated + missing > 0"
+        " ORDER BY estimated + missing DESC, service_name, provider"
+    ).rows
+    if not rows:
+        return Check("streams", "ok", "every answer metered at the wire stated its usage")
+    return Check("streams", "look", " ".join(_loss(row) for row in rows[:_LISTED_MAX]))
+
+
+def _loss(row: Row) -> str:
+    service, provider, estimated, missing, calls = row
+    lost = " and ".join(f"{number} {how}" for number, how in ((estimated, "estimated"), (missing, "missing")) if number)
+    said = f"{service or '?'}: of {calls} calls to {provider or '?'} the usage of {lost}"
+    if provider in _ALWAYS_STATED:
+        return f"{said}: their streams were left before the end, where it is stated; read them to the end."
+    return (
+        f"{said}: their streams state none unless asked. Set stream_options={{'include_usage': True}} in the call, or"
+        " add include_usage to the host in SPANLEDGER_ENDPOINTS (for api.openai.com: SPANLEDGER_INCLUDE_USAGE=true)."
+    )
 
 
 def _adding(row: Row) -> str:

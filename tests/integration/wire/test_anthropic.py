@@ -20,30 +20,6 @@ def client(provider: FakeProvider) -> anthropic.Anthropic:
     return anthropic.Anthropic(base_url=provider.url, api_key="k", max_retries=0)
 
 
-def test_a_message_is_metered_as_it_was_answered(
-    provider: FakeProvider, metered: Metered, client: anthropic.Anthropic
-) -> None:
-    """Plain, streamed, and streamed through the helper that builds the message up."""
-    client.messages.create(model=MODEL, max_tokens=9, messages=MESSAGES)
-    assert len(list(client.messages.create(model=MODEL, max_tokens=9, messages=MESSAGES, stream=True))) == 11
-    with client.messages.stream(model=MODEL, max_tokens=9, messages=MESSAGES) as stream:
-        assert stream.get_final_message().usage.output_tokens == 80
-    assert_metered(provider, metered)
-
-
-def test_asynchronous_messages_are_metered_alike(provider: FakeProvider, metered: Metered) -> None:
-    """The asynchronous client, plain and streamed."""
-
-    async def run() -> None:
-        async with anthropic.AsyncAnthropic(base_url=provider.url, api_key="k") as client:
-            await client.messages.create(model=MODEL, max_tokens=9, messages=MESSAGES)
-            async with client.messages.stream(model=MODEL, max_tokens=9, messages=MESSAGES) as stream:
-                await stream.get_final_message()
-
-    asyncio.run(run())
-    assert_metered(provider, metered)
-
-
 def test_a_library_over_another_makes_one_span(provider: FakeProvider, metered: Metered) -> None:
     """The SDK's client over aiohttp: both libraries are hooked, and the outer one owns the attempt."""
 

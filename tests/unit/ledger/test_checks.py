@@ -98,6 +98,8 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
             rows = [("self-hosted", "house model", 4, ["output_tokens", "input_tokens"])]
         elif "unattributed" in sql:
             rows = [(3,)]
+        elif "dialect = 'wire'" in sql:
+            rows = [("shop", "openai", 3, 1, 9), ("bot", "anthropic", 1, 0, 2)]
         return Table(("a",), ("String",), rows)
 
     checks = {check.name: check for check in ledger_checks(query, load({}, store=str(tmp_path)))}
@@ -109,6 +111,7 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
         "prices": "ok",
         "unpriced": "FAIL",
         "tenants": "look",
+        "streams": "look",
     }
     cure = (
         "prices add --provider self-hosted --model 'house model' --per 1000000 input_tokens=PRICE output_tokens=PRICE"
@@ -118,6 +121,11 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
     assert "then spanledger prices reprice" in checks["unpriced"].finding
     assert checks["quarantine"].finding == "3: negative"
     assert "run spanledger migrate" in checks["schema"].finding
+    assert checks["streams"].finding.startswith(
+        "shop: of 9 calls to openai the usage of 3 estimated and 1 missing: their streams state none unless asked."
+    )
+    assert "add include_usage to the host in SPANLEDGER_ENDPOINTS" in checks["streams"].finding
+    assert "bot: of 2 calls to anthropic the usage of 1 estimated: their streams were left" in checks["streams"].finding
 
 
 @pytest.mark.parametrize(("count", "required", "verdict"), [(0, "true", "ok"), (3, "true", "FAIL"), (3, "no", "look")])

@@ -1,6 +1,6 @@
 """What a provider's answer says, gathered piece by piece. No content: counts, names and ids."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 import msgspec
@@ -25,6 +25,8 @@ class Answer(msgspec.Struct):
     cost: float | int | None = None
     final: bool = False
     """Whether `usage` is the provider's last word: of a stream that is broken off, it may be a beginning."""
+    on_over: Callable[[], None] | None = None
+    """Whom to tell that a stream has said all it has to say: not everybody reads on, or closes what was read."""
 
     def identify(self, response_id: object, model: object) -> None:
         """Take the id and the model, where they are stated."""
@@ -37,6 +39,12 @@ class Answer(msgspec.Struct):
         """Take one finish reason."""
         if type(reason) is str and reason and len(self.finish_reasons) < FINISH_REASONS_MAX:
             self.finish_reasons.append(reason[:NAME_CHARS_MAX])
+
+    def over(self) -> None:
+        """Nothing that matters follows in this stream."""
+        self.final = True
+        if self.on_over is not None:
+            self.on_over()
 
     def failed(self, error: object) -> None:
         """Take an error that came inside an answer."""

@@ -69,6 +69,7 @@ class Attempt:
             return
         self._done = True
         span = self.span
+        self.answer.on_over = None
         try:
             attributes: dict[str, AttributeValue] = {}
             if first_chunk_ns:
@@ -145,6 +146,7 @@ class Flow:
         self._attempt, self._status, self._headers = attempt, status, headers
         self._first_ns = 0
         self._inflate: Inflate | None = None
+        attempt.answer.on_over = self.end
         reader = None if status >= _REFUSED else attempt.read_by(headers.get("content-type", ""))
         self._feed = reader.feed if reader is not None else _ignore
         try:

@@ -9,6 +9,7 @@ from support.sdk import chat_span
 from spanledger.exporter.inprocess import entries as module
 from spanledger.exporter.inprocess.counts import Counts
 from spanledger.exporter.inprocess.entries import Home, entries
+from spanledger.exporter.inprocess.environment import name_environment
 from spanledger.exporter.inprocess.usage import usage_span
 from spanledger.exporter.journal import RecordType, Signal
 from spanledger.exporter.sift import sift
@@ -40,7 +41,9 @@ def test_both_doors_keep_the_same() -> None:
     assert kept is not None
     (entry,) = entries([kept], Home("acme"), Counts())
     (inside,) = sift(entry.payload).spans
-    (received,) = sift(encode_spans([span]).SerializeToString()).spans
+    request = encode_spans([span])
+    name_environment(request, "")
+    (received,) = sift(request.SerializeToString()).spans
     assert replace(inside, raw=b"") == replace(received, raw=b"")
 
 

@@ -59,6 +59,28 @@ def test_no_bytes_break_a_reader(data: bytes, api: str) -> None:
         reader.end()
 
 
+_KEYS = ("usage", "usageMetadata", "message", "delta", "response", "choices", "candidates", "meta", "x_groq", "output")
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 2**70) | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*_KEYS, "prompt_tokens", "input_tokens", "type", "id"]), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(_KEYS), _JSON, max_size=4), st.sampled_from(sorted(APIS)))
+def test_no_document_breaks_a_reader(document: dict[str, object], api: str) -> None:
+    """Whatever stands where usage should: what is taken are whole numbers, and the rest is left."""
+    told = Answer()
+    for reader in (Lines(APIS[api], told), Document(APIS[api], told)):
+        for event in sse(document):
+            reader.feed(event if isinstance(reader, Lines) else event[6:])
+        reader.end()
+    assert all(type(number) is int and number >= 0 for number in told.usage.values())
+
+
 @pytest.mark.parametrize("wrong", [-1, 1.5, "12", True, None, [], {}, 2**60])
 def test_a_count_that_cannot_be_is_unknown(wrong: object) -> None:
     """A usage of the wrong types leaves its units out, and the others in."""

@@ -78,6 +78,9 @@ def event(data: bytes, answer: Answer) -> None:
         answer.final = said.usage is not None
     if said.usage is not None:
         _Usage(answer).read(said.usage)
+        if answer.final:
+            # What still comes says only that nothing does.
+            answer.over()
 
 
 class _Usage:

@@ -126,6 +126,9 @@ def chat(data: bytes, answer: Answer) -> None:
         _used(usage, answer)
         # Engines that count as they go (vLLM's `continuous_usage_stats`) have not finished counting before this.
         answer.final = bool(answer.finish_reasons)
+        if answer.final and not said.choices:
+            # The chunk that was asked for, behind all others.
+            answer.over()
 
 
 def _used(usage: _Usage | Odd, answer: Answer) -> None:

@@ -15,6 +15,9 @@ _CALLS: Final = {"web_search_call": u.WEB_SEARCHES, "code_interpreter_call": u.C
 """An item of the output → what it is a use of, at a price of its own."""
 
 
+_LAST: Final = frozenset({"response.completed", "response.incomplete"})
+
+
 class _Item(msgspec.Struct):
     type: object = None
 
@@ -54,6 +57,8 @@ def _stream_event(data: bytes, answer: Answer) -> None:
     event = _event(data)
     if event.response is not None:
         _read(event.response, answer)
+        if event.type in _LAST:
+            answer.over()
     if event.type == "error":
         answer.failed(event.error if event.error is not None else {"code": event.code})
 
