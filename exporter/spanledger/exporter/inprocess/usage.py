@@ -48,9 +48,14 @@ def usage_span(span: ReadableSpan) -> ReadableSpan | None:
     kept = _kept_names(tuple(attributes))
     if not kept:
         return None
-    if len(kept) == len(attributes) and type(span) is ReadableSpan and not span.events and not span.links:
+    if len(kept) == len(attributes) and type(span) is ReadableSpan and not _has_more(span):
         return span
     return KeptSpan(span, {name: attributes[name] for name in kept})
+
+
+def _has_more(span: ReadableSpan) -> bool:
+    # The public properties copy under a lock, which the handler of a signal would wait for in vain.
+    return bool(len(span._events) or len(span._links))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 # The spans of one library carry the same names over and over.

@@ -22,12 +22,10 @@ class _ToLedger(SpanProcessor):
     """Hands every span to the ledger's processor in force."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        if (processor := sinks.current().processor) is not None:
-            processor.on_start(span, parent_context)
+        sinks.current().processor.on_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
-        if (processor := sinks.current().processor) is not None:
-            processor.on_end(span)
+        sinks.current().processor.on_end(span)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         return sinks.flush(timeout_millis / 1000)
@@ -39,11 +37,7 @@ def ready_provider() -> TracerProvider | None:
     if not isinstance(get_tracer_provider(), ProxyTracerProvider):
         hook.install()
         return None
-    sink = sinks.current()
-    if sink.processor is None:
-        # It has said in its own words why it is disabled.
-        return None
-    provider = TracerProvider(sampler=ALWAYS_ON, resource=sink.resource, shutdown_on_exit=False)
+    provider = TracerProvider(sampler=ALWAYS_ON, resource=sinks.current().resource, shutdown_on_exit=False)
     provider.add_span_processor(_ToLedger())
     return provider
 

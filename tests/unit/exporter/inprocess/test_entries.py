@@ -1,5 +1,4 @@
 import pytest
-from msgspec.structs import replace
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
@@ -40,11 +39,9 @@ def test_both_doors_keep_the_same() -> None:
     kept = usage_span(span)
     assert kept is not None
     (entry,) = entries([kept], Home("acme"), Counts())
-    (inside,) = sift(entry.payload).spans
     request = encode_spans([span])
     name_environment(request, "")
-    (received,) = sift(request.SerializeToString()).spans
-    assert replace(inside, raw=b"") == replace(received, raw=b"")
+    assert entry.payload == sift(request.SerializeToString()).payload
 
 
 def test_a_span_that_cannot_be_encoded_costs_its_neighbours_nothing(caplog: pytest.LogCaptureFixture) -> None:
