@@ -9,9 +9,11 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from spanledger.instrumentation.attributing.failing import counted, failed
+from spanledger.schemas.ambient import stamp
 from spanledger.schemas.ending import flush_before_the_end
 
 # An opening takes some 0.1 to 0.4 s; who exits, forks or flushes is not held up longer by one that hangs.
@@ -28,6 +30,13 @@ class Opening(SpanProcessor):
         self._open = open_processor
         self._processor: SpanProcessor | None = None
         self.renew()
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Stamp what the context attributes a span to, as the ledger's own processor does. Never raises."""
+        try:
+            stamp(span, parent_context)
+        except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
+            failed("a span is attributed to nobody", error)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand a span on, or keep it until that is possible."""
