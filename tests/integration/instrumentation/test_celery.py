@@ -6,6 +6,7 @@
 # pyright: reportMissingImports=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUntypedFunctionDecorator=false, reportMissingParameterType=false, reportUnknownParameterType=false
 
+import logging
 import re
 from collections.abc import Generator
 from typing import Any
@@ -48,8 +49,11 @@ def app(request: pytest.FixtureRequest) -> Generator[Any]:
 
     install()
     worker: Any = start_worker
+    # A worker sets the level of every logger of its process, which the tests after it share.
+    level = logging.getLogger().level
     with worker(made, pool=request.param.partition(",")[0], perform_ping_check=False, shutdown_timeout=WAIT_S):
         yield made
+    logging.getLogger().setLevel(level)
     if instrumentor is not None:
         instrumentor.uninstrument()
 
