@@ -21,8 +21,8 @@ demo: $(VENV)/.run ## send 50 events of three services through real OTLP and pri
 	$(BIN)/spanledger demo --store $(STORE)
 
 .PHONY: test
-test: $(VENV)/.dev ## run the tests (all but the wheel's)
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev ## run the tests (all but the wheel's), a file at a time on every core
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: install
 install: $(VENV)/.dev ## create .venv with the project (editable) and all tools, pinned by hash

@@ -122,7 +122,13 @@ def test_a_bad_line_is_told_and_its_neighbours_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [BODY[:-3], gzip.compress(BODY)[:-9], gzip.compress(BODY)[:30], b'{"resourceSpans": 7', b'{"resourceSpans": 7}'],
+    [
+        BODY[:-3],
+        gzip.compress(BODY, mtime=0)[:-9],
+        gzip.compress(BODY, mtime=0)[:30],
+        b'{"resourceSpans": 7',
+        b'{"resourceSpans": 7}',
+    ],
 )
 def test_a_file_that_breaks_off_is_named(content: bytes, tmp_path: Path) -> None:
     """One sentence with the file's name; no traceback."""
@@ -132,7 +138,7 @@ def test_a_file_that_breaks_off_is_named(content: bytes, tmp_path: Path) -> None
         bodies(path)
 
 
-@pytest.mark.parametrize("content", [b"hello", b'{"a": 1}', b"{}", b"\x89PNG\r\n", gzip.compress(b"text")])
+@pytest.mark.parametrize("content", [b"hello", b'{"a": 1}', b"{}", b"\x89PNG\r\n", gzip.compress(b"text", mtime=0)])
 def test_what_is_no_otlp_is_told_apart_from_what_is_broken(content: bytes, tmp_path: Path) -> None:
     """A README in a folder of recordings is no failure."""
     path = tmp_path / "other"
