@@ -1,10 +1,34 @@
-"""What the tests of the wire share: a provider, and the meter that is told of it."""
+"""What the tests of the wire share: a provider, the meter that is told of it, and what keeps many clients cheap."""
 
+import gc
 from collections.abc import Generator
+from pathlib import Path
 
+import certifi
 import pytest
 from support.fake_provider import FakeProvider, fake_provider
 from support.metered import Metered, metering
+
+_END = "-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Every client reads the authorities that it trusts when it is made: one, for nothing here is encrypted."""
+    trusted = tmp_path_factory.mktemp("trusted") / "one.pem"
+    trusted.write_text(Path(certifi.where()).read_text(encoding="utf-8").partition(_END)[0] + _END, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SSL_CERT_FILE", str(trusted))
+        yield
+
+
+@pytest.fixture(scope="module")
+def frozen() -> Generator[None]:
+    """What is there before the module is no work for its collections: dozens of SDKs make each a second long."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

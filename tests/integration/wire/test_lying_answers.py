@@ -18,7 +18,7 @@ JSON = b'{"id":"c","usage":{"prompt_tokens":3,"completion_tokens":4}}'
 CHUNK = b'data: {"id":"c","choices":[{"delta":{"content":"x"},"finish_reason":null}]}\n\n'
 
 # Clients leave the connections of broken answers to the collector.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("frozen")]
 
 
 def _head(*headers: bytes) -> bytes:
