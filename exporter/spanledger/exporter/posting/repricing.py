@@ -108,20 +108,21 @@ class Repricing:
 
     def _booked(self, asked: Asked, stretch: Stretch) -> list[Booked]:
         rows = self._store.query(
-            f"SELECT {', '.join(_SAID)} FROM ledger_events FINAL"  # noqa: S608 (our own columns)
+            f"SELECT {', '.join(_SAID)} FROM ledger_events"  # noqa: S608 (our own columns)
             f" WHERE ((kind = 'charge' AND {conditions(asked)}) OR kind = 'adjustment')"
             f" AND {_STANDING} AND {WITHIN} ORDER BY tenant, event_id",
             {**bounds(asked), **edges(stretch)},
         )
         charges: dict[bytes, BookedEvent] = {}
-        changes: dict[bytes, list[BookedEvent]] = {}
+        changes: dict[bytes, dict[bytes, BookedEvent]] = {}
         for row in rows:
             said = BookedEvent(*cast("Sequence[Any]", row))
             if said.kind == "charge":
                 charges[said.charge_id] = said
             else:
-                changes.setdefault(said.charge_id, []).append(said)
-        booked = [Booked(charge, tuple(changes.get(charge_id, ()))) for charge_id, charge in charges.items()]
+                # By id: a row that was posted twice is one event.
+                changes.setdefault(said.charge_id, {})[said.event_id] = said
+        booked = [Booked(charge, tuple(changes.get(charge_id, {}).values())) for charge_id, charge in charges.items()]
         return [each for each in booked if asked.everything or not each.priced]
 
     def _claims(self, asked: Asked, stretch: Stretch) -> list[tuple[bytes, str, str]]:
@@ -135,7 +136,10 @@ class Repricing:
         return cast("list[tuple[bytes, str, str]]", rows)
 
     def _post(self, rows: Sequence[AdjustmentRow], stretch: Stretch) -> None:
-        """Append the adjustments: each is its charge's row with other money. The engine copies what is alike."""
+        """Append the adjustments: each is its charge's row with other money. The engine copies what is alike.
+
+        A charge whose row is there twice is copied twice, and both copies are one event: they have one id.
+        """
         with self._passing_table() as table:
             self._store.insert(table, *adjustments_block(rows))
             now_ns = time.time_ns()
@@ -144,7 +148,7 @@ class Repricing:
             self._store.command(
                 f"INSERT INTO ledger_events ({', '.join(map(quoted, COLUMNS))})"  # noqa: S608 (our own columns)
                 f" SELECT {', '.join(said.get(name, f'e.`{name}`') for name in COLUMNS)}"
-                f" FROM (SELECT * FROM ledger_events FINAL WHERE kind = 'charge' AND {_STANDING} AND {WITHIN}) AS e"
+                f" FROM (SELECT * FROM ledger_events WHERE kind = 'charge' AND {WITHIN}) AS e"
                 f" INNER JOIN {table} AS a ON e.tenant = a.tenant AND e.event_id = a.adjusts",
                 edges(stretch),
             )
