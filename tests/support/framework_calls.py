@@ -27,8 +27,7 @@ def _litellm(model: str, suffix: str = "", **options: Any) -> Call:  # noqa: ANN
         )
         if options.get("stream"):
             list(answer)
-        for client in _kept(litellm):
-            client.close()
+        asyncio.run(_close_kept(litellm))
 
     return run
 
@@ -41,20 +40,18 @@ def _async_litellm(model: str, suffix: str = "", **options: Any) -> Call:  # noq
         )
         if options.get("stream"):
             await _read(answer)
-        for client in _kept(litellm):
-            # What it keeps of before is synchronous.
-            if inspect.isawaitable(closing := client.close()):
-                await closing
+        await _close_kept(litellm)
 
     return lambda url: asyncio.run(run(url))
 
 
-def _kept(litellm: Any) -> list[Any]:  # noqa: ANN401
-    """The clients that LiteLLM keeps for the next call, which it shall make anew."""
+async def _close_kept(litellm: Any) -> None:  # noqa: ANN401
+    """Close the clients that LiteLLM keeps for the next call, of both kinds after either; it shall make them anew."""
     cache = litellm.in_memory_llm_clients_cache
-    kept = [client for client in cache.cache_dict.values() if hasattr(client, "close")]
+    for client in [each for each in cache.cache_dict.values() if hasattr(each, "close")]:
+        if inspect.isawaitable(closing := client.close()):
+            await closing
     cache.flush_cache()
-    return kept
 
 
 def _module() -> Any:  # noqa: ANN401
