@@ -5,9 +5,10 @@
 # The libraries differ in how much of themselves they type.
 
 import asyncio
+import inspect
 import itertools
 import os
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any, Final
 
 from support.sdk_calls import CHAT, Call
@@ -20,33 +21,37 @@ _places: Final = itertools.count()
 
 def _litellm(model: str, suffix: str = "", **options: Any) -> Call:  # noqa: ANN401
     def run(url: str) -> None:
-        answer = _module().completion(
+        litellm = _module()
+        answer = litellm.completion(
             model=model, messages=CHAT, api_base=url + suffix, api_key="k", max_retries=2, **options
         )
         if options.get("stream"):
             list(answer)
+        asyncio.run(_close_kept(litellm))
 
     return run
 
 
 def _async_litellm(model: str, suffix: str = "", **options: Any) -> Call:  # noqa: ANN401
     async def run(url: str) -> None:
-        answer = await _module().acompletion(
+        litellm = _module()
+        answer = await litellm.acompletion(
             model=model, messages=CHAT, api_base=url + suffix, api_key="k", max_retries=2, **options
         )
         if options.get("stream"):
             await _read(answer)
+        await _close_kept(litellm)
 
     return lambda url: asyncio.run(run(url))
 
 
-def let_go() -> None:
-    """Have the frameworks forget the clients that they keep."""
-    from langchain_openai.chat_models import _client_utils
-
-    _module()
-    for name in ("_cached_sync_httpx_client", "_cached_async_httpx_client"):
-        getattr(_client_utils, name).cache_clear()
+async def _close_kept(litellm: Any) -> None:  # noqa: ANN401
+    """Close the clients that LiteLLM keeps for the next call, of both kinds after either; it shall make them anew."""
+    cache = litellm.in_memory_llm_clients_cache
+    for client in [each for each in cache.cache_dict.values() if hasattr(each, "close")]:
+        if inspect.isawaitable(closing := client.close()):
+            await closing
+    cache.flush_cache()
 
 
 def _module() -> Any:  # noqa: ANN401
@@ -55,8 +60,15 @@ def _module() -> Any:  # noqa: ANN401
     import litellm
 
     litellm.disable_aiohttp_transport = False
-    litellm.in_memory_llm_clients_cache.flush_cache()
     return litellm
+
+
+def let_go() -> None:
+    """Have LangChain forget the clients that it keeps for its places."""
+    from langchain_openai.chat_models import _client_utils
+
+    for name in ("_cached_sync_httpx_client", "_cached_async_httpx_client"):
+        getattr(_client_utils, name).cache_clear()
 
 
 async def _read(stream: AsyncIterable[object]) -> int:
@@ -96,15 +108,38 @@ def _anthropic_model(url: str) -> Any:  # noqa: ANN401
     return make(model_name="claude-sonnet-5", base_url=_own(url), api_key="k", max_tokens=9, max_retries=2)
 
 
+def _langchain(make: Callable[[str], Any], client: str, call: Callable[[Any], object]) -> Call:
+    def run(url: str) -> None:
+        model = make(url)
+        call(model)
+        getattr(model, client).close()
+
+    return run
+
+
+def _async_langchain(make: Callable[[str], Any], client: str, call: Callable[[Any], Awaitable[object]]) -> Call:
+    async def run(url: str) -> None:
+        model = make(url)
+        await call(model)
+        await getattr(model, client).close()
+
+    return lambda url: asyncio.run(run(url))
+
+
+_OPENAI: Final = (_openai_model, "root_client")
+_ASYNC_OPENAI: Final = (_openai_model, "root_async_client")
+_ANTHROPIC: Final = (_anthropic_model, "_client")
+_ASYNC_ANTHROPIC: Final = (_anthropic_model, "_async_client")
+
 LANGCHAIN: Final[dict[str, Call]] = {
-    "openai": lambda url: _openai_model(url).invoke("count"),
-    "openai stream": lambda url: list(_openai_model(url).stream("count")),
-    "async openai": lambda url: asyncio.run(_openai_model(url).ainvoke("count")),
-    "async openai stream": lambda url: asyncio.run(_read(_openai_model(url).astream("count"))),
-    "anthropic": lambda url: _anthropic_model(url).invoke("count"),
-    "anthropic stream": lambda url: list(_anthropic_model(url).stream("count")),
-    "async anthropic": lambda url: asyncio.run(_anthropic_model(url).ainvoke("count")),
-    "async anthropic stream": lambda url: asyncio.run(_read(_anthropic_model(url).astream("count"))),
+    "openai": _langchain(*_OPENAI, lambda it: it.invoke("count")),
+    "openai stream": _langchain(*_OPENAI, lambda it: list(it.stream("count"))),
+    "async openai": _async_langchain(*_ASYNC_OPENAI, lambda it: it.ainvoke("count")),
+    "async openai stream": _async_langchain(*_ASYNC_OPENAI, lambda it: _read(it.astream("count"))),
+    "anthropic": _langchain(*_ANTHROPIC, lambda it: it.invoke("count")),
+    "anthropic stream": _langchain(*_ANTHROPIC, lambda it: list(it.stream("count"))),
+    "async anthropic": _async_langchain(*_ASYNC_ANTHROPIC, lambda it: it.ainvoke("count")),
+    "async anthropic stream": _async_langchain(*_ASYNC_ANTHROPIC, lambda it: _read(it.astream("count"))),
 }
 
 

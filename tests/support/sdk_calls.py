@@ -271,16 +271,16 @@ def _bedrock(call: Callable[[Any], object]) -> Call:
         from botocore.config import Config
 
         make: Any = boto3.client
-        call(
-            make(
-                "bedrock-runtime",
-                region_name="eu-central-1",
-                endpoint_url=url,
-                aws_access_key_id="k",
-                aws_secret_access_key="s",
-                config=Config(retries={"mode": "standard", "total_max_attempts": 3}),
-            )
+        client = make(
+            "bedrock-runtime",
+            region_name="eu-central-1",
+            endpoint_url=url,
+            aws_access_key_id="k",
+            aws_secret_access_key="s",
+            config=Config(retries={"mode": "standard", "total_max_attempts": 3}),
         )
+        call(client)
+        client.close()
 
     return run
 

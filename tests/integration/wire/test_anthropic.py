@@ -1,6 +1,7 @@
 """The real `anthropic` package: cache times, server tools and tiers as they were answered."""
 
 import asyncio
+from collections.abc import Generator
 
 import anthropic
 import pytest
@@ -15,9 +16,10 @@ MODEL = "claude-sonnet-5"
 
 
 @pytest.fixture
-def client(provider: FakeProvider) -> anthropic.Anthropic:
+def client(provider: FakeProvider) -> Generator[anthropic.Anthropic]:
     """A client of the fake provider."""
-    return anthropic.Anthropic(base_url=provider.url, api_key="k", max_retries=0)
+    with anthropic.Anthropic(base_url=provider.url, api_key="k", max_retries=0) as made:
+        yield made
 
 
 def test_a_library_over_another_makes_one_span(provider: FakeProvider, metered: Metered) -> None:

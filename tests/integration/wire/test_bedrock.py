@@ -1,5 +1,6 @@
 """The real `boto3`: its attempts, and the model that only the path names."""
 
+from collections.abc import Generator
 from typing import Any, cast
 
 import boto3
@@ -10,9 +11,9 @@ from support.metered import Metered
 
 
 @pytest.fixture
-def bedrock(provider: FakeProvider) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
+def bedrock(provider: FakeProvider) -> Generator[Any]:
     """A client of Bedrock's runtime at the fake provider."""
-    return cast("Any", boto3).client(
+    client: Any = cast("Any", boto3).client(
         "bedrock-runtime",
         region_name="eu-central-1",
         endpoint_url=provider.url,
@@ -20,9 +21,11 @@ def bedrock(provider: FakeProvider) -> Any:  # noqa: ANN401 (boto3 makes its cli
         aws_secret_access_key="s",
         config=Config(retries={"mode": "standard", "total_max_attempts": 3}),
     )
+    yield client
+    client.close()
 
 
-def test_bedrock_retries_are_attempts(provider: FakeProvider, metered: Metered, bedrock: Any) -> None:  # noqa: ANN401
+def test_bedrock_retries_are_attempts(provider: FakeProvider, metered: Metered, bedrock: Any) -> None:  # noqa: ANN401 (made at run time)
     """Botocore's own retries: each is an attempt with its number."""
     provider.plans.append(Plan(status=500))
     bedrock.converse(modelId="m", messages=[{"role": "user", "content": [{"text": "count"}]}])

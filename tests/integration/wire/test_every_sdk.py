@@ -13,8 +13,8 @@ from support.truths import assert_metered
 
 CALLS: dict[str, Call] = {f"{sdk} {name}": call for sdk, calls in SDKS.items() for name, call in calls.items()}
 
-# SDKs and frameworks use what their own dependencies have deprecated, and leave sockets to the collector.
-pytestmark = pytest.mark.filterwarnings("ignore")
+# SDKs and frameworks use what their own dependencies have deprecated; a client that is left open is a failure.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:Pydantic serializer warnings")
 
 
 @pytest.fixture(scope="module", autouse=True)
