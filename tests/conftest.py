@@ -6,9 +6,14 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from spanledger.exporter.store import Store, open_store
 from spanledger.exporter.store.migrations import migrate
+
+# No test fails because the machine was busy.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 _ENDPOINT = Path(__file__).parent / "support" / "clickhouse_http.py"
 
