@@ -43,3 +43,21 @@ def test_what_is_named_is_metered_and_nothing_else(provider: FakeProvider, monke
         made_before.close()
     _call_both(provider)
     assert len(ended.spans) == 7
+
+
+def test_one_may_be_left_out_of_all(provider: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`uninstrument("anthropic")` after `instrument()`: the others go on."""
+    monkeypatch.setenv("SPANLEDGER_ENDPOINTS", f"{provider.host}=openai,anthropic")
+    ended = Ended()
+    tracers = TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(ended)
+    try:
+        instrument(tracer_provider=tracers)
+        uninstrument("anthropic")
+        _call_both(provider)
+        assert [span.name for span in ended.spans] == ["embeddings text-embedding-3-small"]
+        instrument("anthropic")
+        _call_both(provider)
+        assert len(ended.spans) == 3
+    finally:
+        uninstrument()

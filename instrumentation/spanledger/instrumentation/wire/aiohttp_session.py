@@ -5,7 +5,8 @@
 # The library is hooked without being a dependency: its types cannot be imported.
 
 import functools
-from collections.abc import Callable
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import msgspec
 from spanledger.instrumentation.wire.attempt import Attempt, Flow
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks, Method
-from spanledger.instrumentation.wire.meter import OWNED
+from spanledger.instrumentation.wire.meter import Owner
 from spanledger.instrumentation.wire.urllib3_pool import as_bytes, plain
 
 _SAID: Final = ("model", "stream", "stream_options", "service_tier", "user", "input")
@@ -35,15 +36,16 @@ def _request(original: Method, content: type) -> Method:
         attempt = _begun(session, method, url, kwargs)
         if attempt is None:
             return await original(session, method, url, **kwargs)
-        token = OWNED.set(True)
+        owner = Owner()
         try:
             response = await original(session, method, url, **kwargs)
         except BaseException as error:
             attempt.end(error=error)
             raise
         finally:
-            OWNED.reset(token)
-        _look_at(response, attempt, content)
+            owner.sending = False
+        said = kwargs.get("auto_decompress")
+        _look_at(response, attempt, content, inflates=session.auto_decompress if said is None else said)
         return response
 
     return request
@@ -59,10 +61,15 @@ def _begun(session: Any, method: str, url: Any, kwargs: dict[str, Any]) -> Attem
         endpoint = meter.recognise(whole.scheme, whole.host or "", whole.port, whole.raw_path)
         if endpoint is None:
             return None
-        return meter.begin(endpoint, plain(kwargs.get("headers")).get(endpoint.resends), _body(kwargs))
+        return meter.begin(endpoint, _stated(kwargs.get("headers")).get(endpoint.resends), _body(kwargs))
     except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
         failed("recognise a request")
         return None
+
+
+def _stated(headers: Any) -> Mapping[str, str]:  # noqa: ANN401
+    """A request's headers, which may be pairs."""
+    return plain(headers if headers is None or hasattr(headers, "items") else dict(headers))
 
 
 def _body(kwargs: dict[str, Any]) -> bytes | None:
@@ -72,13 +79,14 @@ def _body(kwargs: dict[str, Any]) -> bytes | None:
     return as_bytes(kwargs.get("data"))
 
 
-def _look_at(response: Any, attempt: Attempt, content: type) -> None:  # noqa: ANN401
+def _look_at(response: Any, attempt: Attempt, content: type, *, inflates: bool) -> None:  # noqa: ANN401
     """Let the answer be read as it passes. Never raises."""
     try:
         headers = plain(response.headers)
         flow = Flow(attempt, response.status, headers)
-        # The parser has inflated what it hands on.
-        flow.inflated()
+        if inflates:
+            # The parser has inflated what it hands on.
+            flow.inflated()
         response.content = content(response.content, flow)
         for name in ("close", "release"):
             setattr(response, name, _ending(getattr(response, name), flow))
@@ -120,6 +128,9 @@ class _Content:
     async def shown(self, reading: Any, data_of: Callable[[Any], bytes]) -> Any:  # noqa: ANN401
         try:
             read = await reading
+        except CancelledError:
+            # Whoever gave up waiting may read on: the end comes with the response's.
+            raise
         except BaseException as error:
             self._flow.end(error)
             raise

@@ -16,7 +16,7 @@ from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks, Method
 from spanledger.instrumentation.wire.included_usage import UsageKeeper, asking
 from spanledger.instrumentation.wire.inflate import Inflate, inflater
-from spanledger.instrumentation.wire.meter import OWNED
+from spanledger.instrumentation.wire.meter import Owner
 
 
 def hook(library: ModuleType, hooks: Hooks) -> None:
@@ -35,14 +35,14 @@ def _sync_send(original: Method, tees: "Tees") -> Method:
         asked = _asked(attempt, args, kwargs)
         if asked is not None:
             args, kwargs = asked.args, asked.kwargs
-        token = OWNED.set(True)
+        owner = Owner()
         try:
             response = original(client, *args, **kwargs)
         except BaseException as error:
             _broke(attempt, asked, error)
             raise
         finally:
-            OWNED.reset(token)
+            owner.sending = False
         _answered(attempt, asked, response, tees)
         return response
 
@@ -58,14 +58,14 @@ def _async_send(original: Method, tees: "Tees") -> Method:
         asked = _asked(attempt, args, kwargs)
         if asked is not None:
             args, kwargs = asked.args, asked.kwargs
-        token = OWNED.set(True)
+        owner = Owner()
         try:
             response = await original(client, *args, **kwargs)
         except BaseException as error:
             _broke(attempt, asked, error)
             raise
         finally:
-            OWNED.reset(token)
+            owner.sending = False
         _answered(attempt, asked, response, tees)
         return response
 

@@ -14,8 +14,19 @@ from spanledger.schemas import attributes as a
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
-OWNED: Final[ContextVar[bool]] = ContextVar("spanledger_attempt_owned", default=False)
-"""Whether a library further out has taken this attempt: httpx may run over aiohttp, requests over urllib3."""
+
+class Owner:
+    """Who has taken an attempt: a library further out, for as long as it sends. httpx may run over aiohttp."""
+
+    __slots__ = ("sending",)
+
+    def __init__(self) -> None:
+        self.sending = True
+        _OWNER.set(self)
+
+
+# Never reset: a task that was started while its parent sent has its parent's, which is no owner any more.
+_OWNER: Final[ContextVar[Owner | None]] = ContextVar("spanledger_attempt_owner", default=None)
 
 
 class Meter:
@@ -26,25 +37,29 @@ class Meter:
     ) -> None:
         self.endpoints = endpoints
         self._only = only or None
+        self._dismissed: frozenset[str] = frozenset()
         self._tracer: Tracer = trace.get_tracer(a.WIRE_SCOPE, tracer_provider=tracer_provider)
 
     def recognise(self, scheme: str, host: str, port: int | None, path: str) -> Endpoint | None:
         """The endpoint of a POST to this URL, if it is metered and nobody further out has taken it."""
         endpoint = self.endpoints.recognise(scheme, host, port, path)
-        if endpoint is None or OWNED.get():
+        if endpoint is None or ((owner := _OWNER.get()) is not None and owner.sending):
             return None
-        if self._only is not None and self._only.isdisjoint((endpoint.provider, endpoint.family)):
-            return None
-        return endpoint
+        names = (endpoint.provider, endpoint.family)
+        wanted = self._dismissed.isdisjoint(names) if self._only is None else not self._only.isdisjoint(names)
+        return endpoint if wanted else None
 
     def admit(self, providers: frozenset[str]) -> None:
         """Meter these providers or families as well; all of them, if none is named."""
         self._only = None if self._only is None or not providers else self._only | providers
+        self._dismissed = self._dismissed - providers if providers else frozenset()
 
     def dismiss(self, providers: frozenset[str]) -> bool:
-        """Meter these no more, of those that were named; whether others are left."""
-        if self._only is not None:
-            self._only -= providers
+        """Meter these no more; whether others are left."""
+        if self._only is None:
+            self._dismissed |= providers
+            return True
+        self._only -= providers
         return bool(self._only)
 
     def begin(self, endpoint: Endpoint, resent: str | None, body: bytes | None) -> Attempt | None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from spanledger.instrumentation.wire.attempt import Attempt
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks, Method
-from spanledger.instrumentation.wire.meter import OWNED
+from spanledger.instrumentation.wire.meter import Owner
 from spanledger.instrumentation.wire.urllib3_pool import as_bytes, look_at, plain
 
 
@@ -26,14 +26,14 @@ def _send(original: Method) -> Method:
         attempt = _begun(request)
         if attempt is None:
             return original(session, request, **kwargs)
-        token = OWNED.set(True)
+        owner = Owner()
         try:
             response = original(session, request, **kwargs)
         except BaseException as error:
             attempt.end(error=error)
             raise
         finally:
-            OWNED.reset(token)
+            owner.sending = False
         _answered(response, attempt)
         return response
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from spanledger.instrumentation.wire.attempt import Attempt, Flow
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks, Method
-from spanledger.instrumentation.wire.meter import OWNED
+from spanledger.instrumentation.wire.meter import Owner
 
 _READS: Final = ("_fp_read", "_handle_chunk")
 
@@ -34,14 +34,14 @@ def _urlopen(original: Method) -> Method:
         attempt = _begun(pool, method, url, args, kwargs)
         if attempt is None:
             return original(pool, method, url, *args, **kwargs)
-        token = OWNED.set(True)
+        owner = Owner()
         try:
             response = original(pool, method, url, *args, **kwargs)
         except BaseException as error:
             attempt.end(error=error)
             raise
         finally:
-            OWNED.reset(token)
+            owner.sending = False
         look_at(response, attempt)
         return response
 
