@@ -52,6 +52,10 @@ class Applied:
             self.own = None
             failed("an attribution cannot be opened", error)
 
+    def outlive(self, below: "Applied") -> None:
+        """A change that was made before this one ended first: what is to be restored is what was before both."""
+        self._before = below._before  # noqa: SLF001 (another of the same)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -47,7 +47,10 @@ class attribution:  # noqa: N801 (read as a statement: `with attribution(tenant=
         for place in range(len(opened) - 1, -1, -1):
             owner, applied = opened[place]
             if owner is self:
-                _opened.set(opened[:place] + opened[place + 1 :])
+                above = opened[place + 1 :]
+                if above:
+                    above[0][1].outlive(applied)
+                _opened.set(opened[:place] + above)
                 applied.__exit__(kind, error, trace)
                 break
 

@@ -189,3 +189,18 @@ def test_a_workflow_names_its_run() -> None:
     flow = {a.OPERATION_NAME: "invoke_workflow", a.WORKFLOW_NAME: "nightly"}
     with tracer.start_as_current_span("flow", attributes=flow), tracer.start_as_current_span("step"):
         assert stamped() == {"workflow_id": "nightly"}
+
+
+def test_blocks_that_end_in_the_order_they_began_leave_nothing_behind() -> None:
+    """Generators that are read in turns open and leave their blocks in turns."""
+
+    def each_of(tenant: str) -> Generator[str]:
+        with attribution(tenant=tenant):
+            yield stamped()["tenant"]
+
+    first, second = each_of("acme"), each_of("umbrella")
+    assert [next(first), next(second)] == ["acme", "umbrella"]
+    assert [*first, *second] == []
+    assert stamped() == {}
+    assert list(zip(each_of("acme"), each_of("umbrella"), strict=False)) == [("acme", "umbrella")]
+    assert stamped() == {}
