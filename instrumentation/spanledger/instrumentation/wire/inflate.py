@@ -22,6 +22,10 @@ Inflate = Callable[[bytes], Iterator[bytes]]
 _Decompress = Callable[[bytes], bytes]
 
 
+_GZIP: Final = 0x1F
+"""The first byte of a member."""
+
+
 def inflater(encoding: str) -> Inflate | None:
     """How to undo a `content-encoding`; None where there is nothing to undo. Raises `UnreadableEncodingError`."""
     names = [name for part in encoding.lower().split(",") if (name := part.strip()) not in {"", "identity"}]
@@ -46,15 +50,22 @@ def _zlib(bits: int) -> Inflate:
     inflating = zlib.decompressobj(bits)
 
     def inflate(data: bytes) -> Iterator[bytes]:
+        nonlocal inflating
         made = 0
         while data:
+            if inflating.eof:
+                if data[0] != _GZIP:
+                    # What follows the end is padding, and no reader minds it.
+                    return
+                # RFC 1952: several members are one text.
+                inflating = zlib.decompressobj(bits)
             piece = inflating.decompress(data, _STEP_BYTES)
             made += len(piece)
             if made > PIECE_BYTES_MAX:
                 raise UnreadableEncodingError
             if piece:
                 yield piece
-            data = inflating.unconsumed_tail
+            data = inflating.unconsumed_tail or inflating.unused_data
 
     return inflate
 
