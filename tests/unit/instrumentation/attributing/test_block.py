@@ -194,7 +194,7 @@ def test_a_workflow_names_its_run() -> None:
 def test_blocks_that_end_in_the_order_they_began_leave_nothing_behind() -> None:
     """Generators that are read in turns open and leave their blocks in turns."""
 
-    def each_of(tenant: str) -> Generator[str]:
+    def each_of(tenant: str) -> Generator[object]:
         with attribution(tenant=tenant):
             yield stamped()["tenant"]
 
