@@ -1,7 +1,9 @@
 """Streams of OpenAI's own host are asked for their usage, and the application sees the stream it would have seen."""
 
 import asyncio
+import gzip
 import json
+from contextlib import closing
 
 import httpx2
 import openai
@@ -18,7 +20,7 @@ PLANS = {
     "as it is": Plan(),
     "cut anywhere": Plan(piece_bytes=7),
     "in one piece": Plan(piece_bytes=10**6),
-    "compressed against our wish": Plan(encoding="gzip"),
+    "of a type in other letters": Plan(content_type="text/Event-Stream"),
 }
 
 
@@ -112,3 +114,71 @@ def test_an_error_names_the_applications_request(provider: FakeProvider) -> None
         (claim,) = metered.claims()
         assert (claim.status, claim.error_type) == ("error", "httpx2.ReadTimeout")
     assert provider.seen == []
+
+
+def _request(client: httpx2.Client, headers: dict[str, str] | None = None) -> httpx2.Request:
+    body: dict[str, object] = {"model": "gpt-4o", "messages": MESSAGES, "stream": True}
+    return client.build_request("POST", "https://api.openai.com/v1/chat/completions", json=body, headers=headers)
+
+
+def test_a_stream_that_is_read_at_once_is_not_asked(provider: FakeProvider) -> None:
+    """The application that has its stream read for it sends what it sent and sees what it saw."""
+    with metering(), httpx2.Client(transport=Delivering(provider.port)) as client:
+        response = client.send(_request(client))
+    assert b"stream_options" not in provider.seen[0].body
+    assert b'"choices":[]' not in response.content
+
+
+def test_a_stream_that_a_hook_has_read_is_without_what_we_asked_for(provider: FakeProvider) -> None:
+    """Content and text are the application's, whoever read them before; the usage is the provider's."""
+
+    def read(response: httpx2.Response) -> None:
+        response.read()
+        assert response.text
+
+    transport = Delivering(provider.port)
+    with metering() as metered, httpx2.Client(transport=transport, event_hooks={"response": [read]}) as client:
+        response = client.send(_request(client), stream=True)
+        assert b"[DONE]" in response.content
+        assert b'"choices":[]' not in response.content
+        assert response.text.encode() == response.content
+        assert_metered(provider, metered)
+
+
+def test_a_compressed_stream_passes_as_it_came(provider: FakeProvider) -> None:
+    """Compressed against our wish: the bytes and the header are the provider's, and so is the usage."""
+    provider.plans.append(Plan(encoding="gzip"))
+    with metering() as metered, httpx2.Client(transport=Delivering(provider.port)) as client:
+        with closing(client.send(_request(client), stream=True)) as response:
+            raw = b"".join(response.iter_raw())
+        assert response.headers["content-encoding"] == "gzip"
+        assert b"[DONE]" in gzip.decompress(raw)
+        assert_metered(provider, metered)
+
+
+def test_a_compressed_stream_that_is_broken_fails_as_the_library_has_it(provider: FakeProvider) -> None:
+    """What cannot be inflated is the library's own error, as without us."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\ncontent-length: 8\r\n\r\n"
+    provider.plans.append(Plan(raw=head + b"not gzip"))
+    with (
+        metering(failures=True),
+        httpx2.Client(transport=Delivering(provider.port)) as client,
+        closing(client.send(_request(client), stream=True)) as response,
+        pytest.raises(httpx2.DecodingError),
+    ):
+        response.read()
+
+
+def test_a_body_has_one_length(provider: FakeProvider) -> None:
+    """A request that the application meant to send in chunks leaves with the length of the body that asks."""
+    with metering(), httpx2.Client(transport=Delivering(provider.port)) as client:
+        whole = _request(client)
+        headers = {"content-type": "application/json"}
+        request = client.build_request("POST", whole.url, content=iter([whole.content]), headers=headers)
+        request.read()
+        assert request.headers["transfer-encoding"] == "chunked"
+        with closing(client.send(request, stream=True)) as response:
+            response.read()
+    (seen,) = provider.seen
+    assert "transfer-encoding" not in seen.headers
+    assert int(seen.headers["content-length"]) == len(seen.body)

@@ -9,14 +9,15 @@ A client whose answer is read at once gives us what it read; one that streams gi
 import functools
 from collections.abc import AsyncIterator, Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from spanledger.instrumentation.wire.attempt import Attempt, Flow
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks, Method
 from spanledger.instrumentation.wire.included_usage import UsageKeeper, asking
-from spanledger.instrumentation.wire.inflate import Inflate, inflater
 from spanledger.instrumentation.wire.meter import Owner
+
+_PLAIN: Final = frozenset({"", "identity"})
 
 
 def hook(library: ModuleType, hooks: Hooks) -> None:
@@ -126,8 +127,11 @@ class _Asked:
 
 
 def _asked(attempt: Attempt, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Asked | None:
-    """The same arguments with a request that asks for usage, where that is ours to do. Never raises."""
-    if not (attempt.endpoint.asks_usage and attempt.request.streams):
+    """The same arguments with a request that asks for usage, where that is ours to do. Never raises.
+
+    An answer that `send` itself reads is not asked: its hooks would see what we asked for.
+    """
+    if not (attempt.endpoint.asks_usage and attempt.request.streams and kwargs.get("stream")):
         return None
     try:
         request = args[0] if args else kwargs["request"]
@@ -136,6 +140,8 @@ def _asked(attempt: Attempt, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _
             return None
         headers = request.headers.copy()
         headers["content-length"] = str(len(body))
+        # A body has one length: the application may have had its own sent in chunks.
+        headers.pop("transfer-encoding", None)
         # What we take out again must be readable on its way.
         headers["accept-encoding"] = "identity"
         sent = type(request)(request.method, request.url, headers=headers, content=body, extensions=request.extensions)
@@ -161,12 +167,25 @@ def _answered(attempt: Attempt, asked: _Asked | None, response: Any, tees: "Tees
         if asked is not None and response.request is asked.sent:
             response.request = asked.request
         if hasattr(response, "_content"):
-            attempt.answered(response.status_code, response.headers, response.content)
+            content = response.content
+            if asked is not None and _has_events(response):
+                _give(response, asked.keeper.passed(content) + asked.keeper.rest())
+            attempt.answered(response.status_code, response.headers, content)
         else:
             tees.put_on(response, attempt, asked.keeper if asked is not None else None)
     except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
         failed("read an answer")
         attempt.end(response.status_code)
+
+
+def _has_events(response: Any) -> bool:  # noqa: ANN401
+    return "event-stream" in response.headers.get("content-type", "").lower()
+
+
+def _give(response: Any, content: bytes) -> None:  # noqa: ANN401
+    """Give an answer that somebody has read another content; its text may have been made of the former one."""
+    response._content = content  # noqa: SLF001
+    vars(response).pop("_text", None)
 
 
 class Tees:
@@ -178,29 +197,26 @@ class Tees:
         self._async_tee = type("AsyncTee", (_AsyncTee, library.AsyncByteStream), {})
 
     def put_on(self, response: Any, attempt: Attempt, keeper: UsageKeeper | None) -> None:  # noqa: ANN401
-        """Look at a response's bytes as they are read."""
+        """Look at a response's bytes as they are read.
+
+        Bytes that are compressed against our wish pass as they came: to undo that, and to fail at it, is the library's.
+        """
         flow = Flow(attempt, response.status_code, response.headers)
-        inflate: Inflate | None = None
-        if keeper is not None:
-            if "event-stream" not in response.headers.get("content-type", ""):
-                keeper = None
-            elif encoding := response.headers.get("content-encoding", ""):
-                inflate = inflater(encoding)
-                flow.inflated()
-                del response.headers["content-encoding"]
+        if keeper is not None and not (
+            _has_events(response) and response.headers.get("content-encoding", "").strip().lower() in _PLAIN
+        ):
+            keeper = None
         tee = self._async_tee if isinstance(response.stream, self._async) else self._sync_tee
-        response.stream = tee(response.stream, flow, keeper, inflate)
+        response.stream = tee(response.stream, flow, keeper)
 
 
 class _Tee:
     """What both tees are: an inner stream, and who looks at it."""
 
-    def __init__(self, inner: Any, flow: Flow, keeper: UsageKeeper | None, inflate: Inflate | None) -> None:  # noqa: ANN401
-        self._inner, self._flow, self._keeper, self._inflate = inner, flow, keeper, inflate
+    def __init__(self, inner: Any, flow: Flow, keeper: UsageKeeper | None) -> None:  # noqa: ANN401
+        self._inner, self._flow, self._keeper = inner, flow, keeper
 
     def _kept(self, keeper: UsageKeeper, chunk: bytes) -> bytes:
-        if self._inflate is not None:
-            chunk = b"".join(self._inflate(chunk))
         self._flow.take(chunk)
         return keeper.passed(chunk)
 
