@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from spanledger.exporter.inprocess.counts import Counts
 from spanledger.exporter.inprocess.usage import usage_span
 from spanledger.exporter.inprocess.writer import Writer
-from spanledger.schemas.ending import flush_before_the_end
+from spanledger.schemas.ending import end_what_is_open, flush_before_the_end
 
 # An application that exits is not held up longer than this by a disk or receiver that does not answer.
 EXIT_TIMEOUT_S: Final = 5.0
@@ -90,7 +90,11 @@ class Recorder:
             writer.stop(max(0.0, min(timeout_s, left_s)))
 
     def flush_at_exit(self) -> None:
-        """Flush, not close: handlers that run after this one may still end spans. `close` gets what time is left."""
+        """End what is open and flush, not close: handlers that run after this one may still end spans.
+
+        `close` gets what time is left.
+        """
+        end_what_is_open()
         self._exit_until = time.monotonic() + EXIT_TIMEOUT_S
         self.flush(EXIT_TIMEOUT_S)
 
@@ -99,6 +103,10 @@ class Recorder:
             if self._pid != os.getpid():
                 self._forget()
             if self._writer is None:
+                if sys.is_finalizing():
+                    # No thread runs any more, and one that is started may be waited for for ever.
+                    msg = "the interpreter is at its end"
+                    raise RuntimeError(msg)
                 writer = self._open_writer(self._counts)
                 # Before it runs: a signal handler that ends a span right here finds the same queue.
                 self._writer = writer

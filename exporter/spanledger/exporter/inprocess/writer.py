@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -16,6 +17,7 @@ from spanledger.exporter.inprocess.counts import Counts
 from spanledger.exporter.inprocess.courier import Courier
 from spanledger.exporter.inprocess.suppression import suppressed_instrumentation
 from spanledger.exporter.journal import Entry
+from spanledger.schemas.ending import Unnested
 
 # What a killed process can lose, against fdatasyncs a second: 50 of them from a process that never rests.
 GROUP_INTERVAL_S: Final = 0.02
@@ -55,7 +57,9 @@ class Writer:
         # Looked up when the process needs it, like everything of `threading`: gevent may have replaced it by then.
         # This queue may be put to from a signal handler or a finalizer that interrupted another put.
         self._queue: queue.SimpleQueue[ReadableSpan | Entry | threading.Event | _Stop] = queue.SimpleQueue()
-        self._hurry = threading.Event()
+        # Something is in it while nothing is to rest. No event: a handler that interrupts its `set` may not set it.
+        self._hurry: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._unnested = Unnested()
         self._flushes: list[threading.Event] = []
         self._durable = True
         self._stopping = False
@@ -77,10 +81,16 @@ class Writer:
                 self._queue.put(entry)
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until everything put before is durable; False if it is not within `timeout_s`, or cannot be now."""
+        """Wait until everything put before is durable; False if it is not within `timeout_s`, or cannot be now.
+
+        Nor can it be in a handler of a signal that interrupted a flush of this thread.
+        """
+        return self._unnested.wait(self._flush, timeout_s)
+
+    def _flush(self, timeout_s: float) -> bool:
         flushed = threading.Event()
         self._queue.put(flushed)
-        self._hurry.set()
+        self._hurry.put(None)
         patience_s = min(timeout_s, REFUSED_TIMEOUT_S)
         return flushed.wait(patience_s) or (not self._appender.refusing and flushed.wait(timeout_s - patience_s))
 
@@ -98,7 +108,7 @@ class Writer:
             # While the journal is ours: once it is closed, another process may adopt it.
             self._courier.close(max(0.0, until - time.monotonic()))
         self._queue.put(_Stop())
-        self._hurry.set()
+        self._hurry.put(None)
         self._thread.join(max(0.0, until - time.monotonic()))
         return durable
 
@@ -115,14 +125,22 @@ class Writer:
         except queue.Empty:
             return []
         if isinstance(items[0], ReadableSpan) and self._queue.qsize() < GROUP_SPANS_MAX:
-            self._hurry.wait(max(0.0, self._group_at + GROUP_INTERVAL_S - time.monotonic()))
+            self._rest(max(0.0, self._group_at + GROUP_INTERVAL_S - time.monotonic()))
         try:
             while len(items) < GROUP_SPANS_MAX:
                 items.append(self._queue.get_nowait())
         except queue.Empty:
-            self._hurry.clear()
+            with suppress(queue.Empty):
+                while True:
+                    self._hurry.get_nowait()
         self._group_at = time.monotonic()
         return items
+
+    def _rest(self, timeout_s: float) -> None:
+        """Let a group grow, unless there is a hurry: then none rests until all that waits is taken."""
+        with suppress(queue.Empty):
+            self._hurry.get(timeout=timeout_s)
+            self._hurry.put(None)
 
     def _cycle(self, items: list[ReadableSpan | Entry | threading.Event | _Stop]) -> None:
         """Hand one group to the journal."""

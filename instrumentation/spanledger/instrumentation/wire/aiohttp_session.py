@@ -5,6 +5,7 @@
 # The library is hooked without being a dependency: its types cannot be imported.
 
 import functools
+import sys
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from types import ModuleType
@@ -115,7 +116,9 @@ class _Content:
         return getattr(self._inner, name)
 
     def __del__(self) -> None:
-        self._flow.end()
+        # What is open when the process ends was ended before.
+        if not sys.is_finalizing():
+            self._flow.end()
 
     async def readchunk(self) -> tuple[bytes, bool]:
         return await self.shown(self._inner.readchunk(), lambda read: read[0])

@@ -1,8 +1,10 @@
 """One attempt to call a model, as one CLIENT span that ends exactly once: answered, failed, broken off or abandoned."""
 
+import os
 from collections.abc import Mapping
 from time import perf_counter_ns
 from typing import Final
+from weakref import WeakSet
 
 from opentelemetry.trace import Span, StatusCode
 from opentelemetry.util.types import AttributeValue
@@ -18,6 +20,7 @@ from spanledger.instrumentation.wire.streams import UNREADABLE, Document, EventS
 from spanledger.schemas import attributes as a
 from spanledger.schemas import units as u
 from spanledger.schemas.dialects.wire import ESTIMATED, MISSING, UNIT_ATTRIBUTES
+from spanledger.schemas.ending import before_the_end
 
 # HTTP statuses from here on are no answer to the question.
 _REFUSED: Final = 400
@@ -140,7 +143,7 @@ class Attempt:
 class Flow:
     """The bytes of one streamed answer on their way to the application: looked at, never held back."""
 
-    __slots__ = ("_attempt", "_feed", "_first_ns", "_headers", "_inflate", "_status")
+    __slots__ = ("__weakref__", "_attempt", "_feed", "_first_ns", "_headers", "_inflate", "_status")
 
     def __init__(self, attempt: Attempt, status: int, headers: Mapping[str, str]) -> None:
         self._attempt, self._status, self._headers = attempt, status, headers
@@ -153,6 +156,7 @@ class Flow:
             self._inflate = inflater(headers.get("content-encoding", ""))
         except UnreadableEncodingError:
             self._feed = _ignore
+        _flows.add(self)
 
     def take(self, chunk: bytes) -> None:
         """Look at the next bytes as they came. Never raises."""
@@ -175,6 +179,42 @@ class Flow:
     def end(self, error: BaseException | None = None) -> None:
         """No more comes: read to its end, closed, collected, or broken off by `error`. Never raises; once is enough."""
         self._attempt.end(self._status, self._headers, error, self._first_ns)
+
+
+class _Flows:
+    """The flows of this process. Those that are still open when it ends are ended, while they can be recorded."""
+
+    def __init__(self) -> None:
+        self._registered = False
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def add(self, flow: Flow) -> None:
+        """Take one more, which nobody keeps alive for it."""
+        if not self._registered:
+            # Not before: exit handlers run in reverse, and the provider of this flow's span closes by one.
+            self._registered = True
+            before_the_end(self.end)
+        self._flows.add(flow)
+
+    def end(self) -> bool:
+        """End them all; whether there was any."""
+        ended = False
+        while True:
+            # Other threads may begin more meanwhile, so nothing is iterated.
+            try:
+                flow = self._flows.pop()
+            except KeyError:
+                return ended
+            ended = True
+            flow.end()
+
+    def _forget(self) -> None:
+        """A child's answers are not its parent's."""
+        self._flows: WeakSet[Flow] = WeakSet()
+
+
+_flows: Final = _Flows()
 
 
 def _reader(kind: str, attempt: Attempt) -> Document | Lines | EventStream | None:

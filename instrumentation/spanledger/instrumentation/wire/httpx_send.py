@@ -7,6 +7,7 @@ A client whose answer is read at once gives us what it read; one that streams gi
 # Two libraries of one shape are hooked, and either may be missing: neither's types can be imported.
 
 import functools
+import sys
 from collections.abc import AsyncIterator, Iterator
 from types import ModuleType
 from typing import Any, Final
@@ -222,7 +223,8 @@ class _Tee:
 
     def __del__(self) -> None:
         # A response that nobody read nor closed was paid for all the same.
-        if (flow := getattr(self, "_flow", None)) is not None:
+        # What is open when the process ends was ended before.
+        if (flow := getattr(self, "_flow", None)) is not None and not sys.is_finalizing():
             flow.end()
 
 

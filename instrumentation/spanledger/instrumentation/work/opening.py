@@ -5,6 +5,7 @@ thread, and a flush waits for it. So does a fork, within a bound: in the child t
 an import, and its module locked for ever. A child starts anew, with nothing of its parent's.
 """
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -14,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from spanledger.instrumentation.attributing.failing import counted, failed
 from spanledger.schemas.ambient import stamp
-from spanledger.schemas.ending import flush_before_the_end
+from spanledger.schemas.ending import Unnested, flush_before_the_end
 
 # An opening takes some 0.1 to 0.4 s; who exits, forks or flushes is not held up longer by one that hangs.
 OPENING_TIMEOUT_S: Final = 5.0
@@ -54,7 +55,8 @@ class Opening(SpanProcessor):
         """`force_flush`, in seconds."""
         if not self._started:
             return True
-        if not self._opened.wait(timeout_s) or self._processor is None:
+        self._wait(timeout_s)
+        if self._processor is None:
             return False
         return self._processor.force_flush(int(timeout_s * 1000))
 
@@ -67,16 +69,22 @@ class Opening(SpanProcessor):
     def wait(self) -> None:
         """Wait until an opening that began is over."""
         if self._started:
-            self._opened.wait(OPENING_TIMEOUT_S)
+            self._wait(OPENING_TIMEOUT_S)
 
     def renew(self) -> None:
         """In a forked child: the parent keeps what waits, and an opening that had not ended begins again."""
         self._lock = threading.RLock()
         self._waiting: list[ReadableSpan] = []
         self._opened = threading.Event()
+        self._unnested = Unnested()
         self._started = self._processor is not None
         if self._started:
             self._opened.set()
+
+    def _wait(self, timeout_s: float) -> None:
+        # Asked first: a handler may have interrupted who says so.
+        if self._processor is None:
+            self._unnested.wait(self._opened.wait, timeout_s)
 
     def _keep(self, span: ReadableSpan) -> None:
         if len(self._waiting) >= WAITING_SPANS_MAX:
@@ -93,6 +101,12 @@ class Opening(SpanProcessor):
             self._begin()
 
     def _begin(self) -> None:
+        if sys.is_finalizing():
+            # No thread runs any more, and one that is started may be waited for for ever.
+            failed("work is not recorded", "the interpreter is at its end")
+            self._waiting, self._processor = [], _Disabled()
+            self._opened.set()
+            return
         flush_before_the_end(self)
         try:
             # No daemon: after the last thread that is none, Python starts no more, and the journal needs one.
