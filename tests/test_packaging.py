@@ -93,6 +93,7 @@ def test_every_entry_point_resolves(base: Path) -> None:
     assert set(json.loads(shown)) == {
         "console_scripts",
         "opentelemetry_environment_variables",
+        "opentelemetry_instrumentor",
         "opentelemetry_pre_instrument",
         "opentelemetry_traces_exporter",
     }
