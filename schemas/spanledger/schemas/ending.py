@@ -54,14 +54,14 @@ class Unnested:
             self._inside.discard(thread)
 
 
+_MARK: Final = "_spanledger_flushes"
 _waiting: Final[WeakSet[Flushed]] = WeakSet()
 _open: Final[list[Callable[[], bool]]] = []
 
 
 def flush_before_the_end(who: Flushed) -> None:
     """From now on, flush before this process ends itself by any of these calls."""
-    if not _waiting:
-        _wrap()
+    _wrap()
     _waiting.add(who)
 
 
@@ -97,7 +97,8 @@ def _flush() -> None:
 
 def _wrap() -> None:
     for module, name, is_the_end in _CALLS:
-        if not hasattr(getattr(module, name), "__wrapped__"):
+        # Whoever wraps ours takes the mark along; whoever was there before us has none.
+        if not hasattr(getattr(module, name), _MARK):
             setattr(module, name, _after_flush(getattr(module, name), is_the_end))
 
 
@@ -112,6 +113,7 @@ def _after_flush(call: Callable[..., Any], is_the_end: Callable[..., bool]) -> C
                 _flush()
         return call(*args, **kwargs)
 
+    setattr(calling, _MARK, True)
     return calling
 
 

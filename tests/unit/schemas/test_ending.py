@@ -1,7 +1,9 @@
 import os
+import posix
 import signal
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import wraps
 
 import pytest
 
@@ -73,3 +75,19 @@ def test_who_is_gone_is_let_go() -> None:
     del made
     signal.raise_signal(signal.SIGCHLD)
     assert alive() is None
+
+
+def test_who_wrapped_a_call_before_us_is_no_reason_to_leave_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another's wrapper looks like ours, but for the mark; over ours it has the mark, and nobody flushes twice."""
+    made = Waiting()
+    for original in (posix.kill, os.kill):
+
+        @wraps(original)
+        def theirs(pid: int, number: int, call: Callable[[int, int], None] = original) -> None:
+            call(pid, number)
+
+        made.flushes = 0
+        monkeypatch.setattr(os, "kill", theirs)
+        flush_before_the_end(made)
+        os.kill(os.getpid(), signal.SIGCHLD)
+        assert made.flushes == 1

@@ -35,7 +35,8 @@ class WireInstrumentor(BaseInstrumentor):
         """The library whose requests are metered."""
         return (self.required,)
 
-    def hook(self, library: ModuleType, hooks: Hooks) -> None:
+    @staticmethod
+    def hook(library: ModuleType, hooks: Hooks) -> None:
         """Replace what sends."""
         raise NotImplementedError
 
@@ -59,10 +60,7 @@ class HttpxInstrumentor(WireInstrumentor):
 
     library = "httpx"
     required = "httpx >= 0.23"
-
-    def hook(self, library: ModuleType, hooks: Hooks) -> None:
-        """Replace both clients' send."""
-        httpx_send.hook(library, hooks)
+    hook = staticmethod(httpx_send.hook)
 
 
 class Httpx2Instrumentor(WireInstrumentor):
@@ -70,10 +68,7 @@ class Httpx2Instrumentor(WireInstrumentor):
 
     library = "httpx2"
     required = "httpx2 >= 2.0"
-
-    def hook(self, library: ModuleType, hooks: Hooks) -> None:
-        """Replace both clients' send."""
-        httpx_send.hook(library, hooks)
+    hook = staticmethod(httpx_send.hook)
 
 
 class RequestsInstrumentor(WireInstrumentor):
@@ -81,10 +76,7 @@ class RequestsInstrumentor(WireInstrumentor):
 
     library = "requests"
     required = "requests >= 2.25"
-
-    def hook(self, library: ModuleType, hooks: Hooks) -> None:
-        """Replace the session's send."""
-        requests_send.hook(library, hooks)
+    hook = staticmethod(requests_send.hook)
 
 
 class Urllib3Instrumentor(WireInstrumentor):
@@ -92,10 +84,7 @@ class Urllib3Instrumentor(WireInstrumentor):
 
     library = "urllib3"
     required = "urllib3 >= 1.26"
-
-    def hook(self, library: ModuleType, hooks: Hooks) -> None:
-        """Replace the pool's urlopen."""
-        urllib3_pool.hook(library, hooks)
+    hook = staticmethod(urllib3_pool.hook)
 
 
 class AiohttpInstrumentor(WireInstrumentor):
@@ -103,10 +92,7 @@ class AiohttpInstrumentor(WireInstrumentor):
 
     library = "aiohttp"
     required = "aiohttp >= 3.8"
-
-    def hook(self, library: ModuleType, hooks: Hooks) -> None:
-        """Replace the session's request."""
-        aiohttp_session.hook(library, hooks)
+    hook = staticmethod(aiohttp_session.hook)
 
 
 INSTRUMENTORS: Final[tuple[type[WireInstrumentor], ...]] = (
