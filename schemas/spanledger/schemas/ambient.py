@@ -4,8 +4,8 @@ Only our own code writes the context key, so what stands there is what the appli
 same from process to process; a stranger's baggage is not believed, because nothing here reads it.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from opentelemetry.context import Context, get_value
 from opentelemetry.trace import Span, get_current_span
@@ -24,6 +24,7 @@ WORKFLOW_OPERATIONS: Final = frozenset({"invoke_workflow"})
 
 _CHAIN: Final = (a.LEDGER_AGENT, a.LEDGER_AGENT_PATH)
 _NOTHING: Final[Mapping[str, str]] = {}
+_STAMPING: Final[set[Callable[..., Any]]] = set()
 
 
 def ambient(context: Context | None = None) -> Mapping[str, str]:
@@ -40,6 +41,20 @@ def stamp(span: Span, parent_context: Context | None) -> None:
         added: dict[str, AttributeValue] = {key: value for key, value in stated.items() if key not in own}
         if added:
             span.set_attributes(added)
+
+
+OnStart = TypeVar("OnStart", bound=Callable[..., None])
+
+
+def stamping(on_start: OnStart) -> OnStart:
+    """Mark a span processor's `on_start` as one that does nothing but `stamp`: it may be given less than a span."""
+    _STAMPING.add(on_start)
+    return on_start
+
+
+def only_stamps(on_start: Callable[..., Any]) -> bool:
+    """Whether a span processor's `on_start` is marked."""
+    return on_start in _STAMPING
 
 
 def statement(context: Context | None = None) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from spanledger.exporter.inprocess.destination import open_recorder
 from spanledger.exporter.inprocess.recorder import Recorder
 from spanledger.exporter.settings import Settings
-from spanledger.schemas.ambient import stamp
+from spanledger.schemas.ambient import stamp, stamping
 
 
 class LedgerSpanProcessor(SpanProcessor):
@@ -24,6 +24,7 @@ class LedgerSpanProcessor(SpanProcessor):
     def __init__(self, settings: Settings | None = None, *, recorder: Recorder | None = None) -> None:
         self._recorder = recorder or open_recorder(settings)
 
+    @stamping
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp what the context attributes it to."""
         try:

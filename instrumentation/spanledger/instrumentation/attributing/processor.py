@@ -4,13 +4,14 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 
 from spanledger.instrumentation.attributing.failing import failed
-from spanledger.schemas.ambient import stamp
+from spanledger.schemas.ambient import stamp, stamping
 from spanledger.schemas.ports import LedgerProcessor
 
 
 class AttributionSpanProcessor(SpanProcessor):
     """`TracerProvider.add_span_processor(AttributionSpanProcessor())`, for spans that leave by any other exporter."""
 
+    @stamping
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp a span."""
         try:

@@ -6,7 +6,6 @@ from time import perf_counter_ns
 from typing import Final
 from weakref import WeakSet
 
-from opentelemetry.trace import Span, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from spanledger.instrumentation.wire.answer import Answer
@@ -16,6 +15,7 @@ from spanledger.instrumentation.wire.endpoints import Endpoint
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.inflate import Inflate, UnreadableEncodingError, inflater
 from spanledger.instrumentation.wire.request import BODY_BYTES_MAX, Request, estimated_input, spoken_characters
+from spanledger.instrumentation.wire.spans import AttemptSpan
 from spanledger.instrumentation.wire.streams import UNREADABLE, Document, EventStream, Lines, Reader
 from spanledger.schemas import attributes as a
 from spanledger.schemas import units as u
@@ -33,7 +33,7 @@ class Attempt:
 
     __slots__ = ("_api", "_body", "_done", "_reader", "_started_ns", "answer", "endpoint", "request", "span")
 
-    def __init__(self, endpoint: Endpoint, request: Request, body: bytes | None, span: Span) -> None:
+    def __init__(self, endpoint: Endpoint, request: Request, body: bytes | None, span: AttemptSpan) -> None:
         self.endpoint, self.request, self.span = endpoint, request, span
         self.answer = Answer()
         self._body = body
@@ -71,10 +71,10 @@ class Attempt:
         if self._done:
             return
         self._done = True
-        span = self.span
         self.answer.on_over = None
+        attributes: dict[str, AttributeValue] = {}
+        kind = ""
         try:
-            attributes: dict[str, AttributeValue] = {}
             if first_chunk_ns:
                 attributes[a.TIME_TO_FIRST_CHUNK] = (first_chunk_ns - self._started_ns) / 1e9
             if status >= _REFUSED:
@@ -85,13 +85,10 @@ class Attempt:
                 kind = self.answer.error_type or ("" if error is None else _named(error))
             if kind:
                 attributes[a.ERROR_TYPE] = kind
-                span.set_status(StatusCode.ERROR)
-            if attributes:
-                span.set_attributes(attributes)
         except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
             failed("describe a call")
         finally:
-            span.end()
+            self.span.end(attributes, failed=bool(kind))
 
     def _state_answer(self, attributes: dict[str, AttributeValue], headers: Mapping[str, str], *, began: bool) -> None:
         """What the answer names, and the counts: the provider's, or what there is instead."""
@@ -107,7 +104,7 @@ class Attempt:
         if answer.model:
             attributes[a.RESPONSE_MODEL] = answer.model
         if answer.finish_reasons:
-            attributes[a.FINISH_REASONS] = answer.finish_reasons
+            attributes[a.FINISH_REASONS] = tuple(answer.finish_reasons)
         if answer.tier:
             attributes[_TIERS.get(self.endpoint.family, a.LEDGER_SERVICE_TIER)] = answer.tier
         if answer.cost is not None:

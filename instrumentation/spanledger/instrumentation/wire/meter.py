@@ -4,11 +4,12 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind, Tracer, TracerProvider
+from opentelemetry.trace import TracerProvider
 
 from spanledger.instrumentation.wire.attempt import Attempt
 from spanledger.instrumentation.wire.endpoints import Endpoint, Endpoints
 from spanledger.instrumentation.wire.request import read_request
+from spanledger.instrumentation.wire.spans import Spans
 from spanledger.schemas import attributes as a
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Meter:
         self.endpoints = endpoints
         self._only = only or None
         self._dismissed: frozenset[str] = frozenset()
-        self._tracer: Tracer = trace.get_tracer(a.WIRE_SCOPE, tracer_provider=tracer_provider)
+        self._spans = Spans(trace.get_tracer(a.WIRE_SCOPE, tracer_provider=tracer_provider))
 
     def recognise(self, scheme: str, host: str, port: int | None, path: str) -> Endpoint | None:
         """The endpoint of a POST to this URL, if it is metered and nobody further out has taken it."""
@@ -78,8 +79,8 @@ class Meter:
             attributes[a.GEN_AI_USER] = request.user
         if resent and resent != "0" and (count := _resent(resent)):
             attributes[a.HTTP_RESEND_COUNT] = count
-        span = self._tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
-        return Attempt(endpoint, request, body, span) if span.is_recording() else None
+        span = self._spans.begin(name, attributes)
+        return Attempt(endpoint, request, body, span) if span is not None else None
 
 
 def _resent(stated: str) -> int:

@@ -13,6 +13,7 @@ from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
 
 from spanledger.instrumentation import attributing, hook
 from spanledger.instrumentation.work.sink import sinks
+from spanledger.schemas.ambient import stamping
 
 # Whoever switches metering off goes on at once; what is not on disk by then is written in the background.
 _FLUSH_TIMEOUT_S: Final = 5.0
@@ -21,6 +22,7 @@ _FLUSH_TIMEOUT_S: Final = 5.0
 class _ToLedger(SpanProcessor):
     """Hands every span to the ledger's processor in force."""
 
+    @stamping
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         sinks.current().processor.on_start(span, parent_context)
 
