@@ -6,7 +6,7 @@ resemble each other. Such a *closure* is what settlement looks at, and what is f
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,10 @@ from spanledger.exporter.settle.standing import Standing, likenesses_near
 
 TraceKey = tuple[str, str]
 Teller = tuple[str, str]
+
+SERVICES_MAX: Final = 65_536
+"""Services of which it is known who tells, some 300 bytes each: a sender chooses their names. Of any further one
+several may tell, which costs its claims a look at those they resemble."""
 
 
 class Place(NamedTuple):
@@ -87,7 +91,10 @@ class Memory:
 
     def tell(self, service: TraceKey, teller: Teller) -> None:
         """Know that somebody tells of a service's calls; from the second teller on, likes are looked for."""
-        if self._tellers.setdefault(service, teller) != teller and service not in self._told_by_several:
+        known = self._tellers.get(service)
+        if known is None and len(self._tellers) < SERVICES_MAX:
+            self._tellers[service] = teller
+        elif known not in {None, teller} and service not in self._told_by_several:
             self._told_by_several.add(service)
             for standing in self._remembered(self._told_by_one.pop(service, [])):
                 self._tie_likes(self.traces[standing.trace_key], standing)
@@ -103,7 +110,7 @@ class Memory:
                 unknown.traces.add(key)
             if (charge_id := standing.response_charge) and charge_id not in self._responses:
                 unknown.responses[charge_id] = standing.claim.response_id
-            if standing.likeness and (standing.in_two or _service(standing) in self._told_by_several):
+            if standing.likeness and (standing.in_two or self._may_be_told_by_several(_service(standing))):
                 unknown.likenesses.update(key for key in likenesses_near(standing.likeness) if key not in self._whole)
         return unknown
 
@@ -137,7 +144,7 @@ class Memory:
         if standing.likeness:
             service = _service(standing)
             self.tell(service, standing.teller)
-            if standing.in_two or service in self._told_by_several:
+            if standing.in_two or self._may_be_told_by_several(service):
                 self._tie_likes(trace, standing)
             else:
                 self._told_by_one.setdefault(service, []).append(standing)
@@ -168,6 +175,9 @@ class Memory:
             self._forgotten += len(trace.claims)
         if self._forgotten > self.claims:
             self._tidy()
+
+    def _may_be_told_by_several(self, service: TraceKey) -> bool:
+        return service in self._told_by_several or service not in self._tellers
 
     def _tie_likes(self, trace: Trace, standing: Standing) -> None:
         own = standing.in_two

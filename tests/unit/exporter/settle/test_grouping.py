@@ -1,7 +1,8 @@
 import msgspec
+import pytest
 from support.settling import SECOND_NS, claim, net, settle, standing
 
-from spanledger.exporter.settle import Settlement, Settler
+from spanledger.exporter.settle import Settlement, Settler, memory
 from spanledger.schemas.claim import Claim
 
 
@@ -12,7 +13,12 @@ def rules(*claims: Claim) -> dict[int, str]:
 
 def tokens(settlement: Settlement) -> int:
     """Input tokens that are charged."""
-    return net(settlement)["acme", "input_tokens"]
+    return tokens_of(settlement)
+
+
+def tokens_of(*settlements: Settlement) -> int:
+    """Input tokens that are charged in the end."""
+    return net(*settlements)["acme", "input_tokens"]
 
 
 def test_a_wrapper_without_an_id_around_one_call_is_that_call() -> None:
@@ -115,7 +121,7 @@ def test_a_second_teller_that_arrives_later_corrects_what_was_charged() -> None:
     first = settler.settle([standing(claim(1, emitter="framework", trace=1))], 0)
     second = settler.settle([standing(claim(2, trace=2, response_id="r"))], SECOND_NS)
     assert second.withdrawn == [charge.charge_id for charge in first.charges]
-    assert net(first, second)["acme", "input_tokens"] == 100
+    assert tokens_of(first, second) == 100
 
 
 def test_parts_that_only_one_teller_splits_are_kept() -> None:
@@ -179,3 +185,20 @@ def test_explicit_work_inside_a_call_is_work_of_its_own() -> None:
     assert net(settle([asked, pages])) == net(settle([asked])) + net(settle([pages]))
     agent = claim(1, role="rollup")
     assert net(settle([agent, pages])) == net(settle([agent])) + net(settle([pages]))
+
+
+def test_services_beyond_those_that_are_remembered_are_settled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender that makes up names of services costs itself a look, and nobody memory or a second charge."""
+    monkeypatch.setattr(memory, "SERVICES_MAX", 1)
+    remembered = memory.Memory()
+    first, second = (standing(claim(span, trace=span, service=f"shop {span}")) for span in (1, 2))
+    assert not remembered.unknown([first]).likenesses
+    assert remembered.unknown([second]).likenesses
+    assert not remembered.unknown([first]).likenesses
+
+    settler = Settler()
+    settlements = [settler.settle([standing(claim(9, trace=9, service="shop 9"))], 0)]
+    for emitter, response_id, span in (("framework", "", 1), ("client", "r", 2)):
+        told = claim(span, trace=span, emitter=emitter, response_id=response_id)
+        settlements.append(settler.settle([standing(told)], span * SECOND_NS))
+    assert tokens_of(*settlements) == 200
