@@ -87,6 +87,7 @@ def _row(charge: Charge, rated: Rated, event_id: bytes) -> LedgerEvent:
         claim.error_type,
         claim.attempt,
         duration_ms(claim),
+        None if claim.time_to_first_token_ns is None else claim.time_to_first_token_ns // _NS_PER_MS,
         claim.trace_id,
         claim.span_id,
         claim.parent_span_id,

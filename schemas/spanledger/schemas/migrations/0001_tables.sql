@@ -68,6 +68,7 @@ CREATE TABLE IF NOT EXISTS ledger_events (
     error_type LowCardinality(String),
     attempt UInt16,
     duration_ms Int64,
+    time_to_first_token_ms Nullable(Int64),
     trace_id String,
     span_id String,
     parent_span_id String,

@@ -186,6 +186,7 @@ SELECT
     if(JSONHas(payload, 'status'), JSONExtractString(payload, 'status'), 'ok') AS status,
     JSONExtractString(payload, 'error_type') AS error_type,
     JSONExtractInt(payload, 'attempt') AS attempt,
+    JSONExtract(payload, 'time_to_first_token_ns', 'Nullable(Int64)') AS time_to_first_token_ns,
     JSONExtractString(payload, 'attribution', 'tenant') AS stated_tenant,
     JSONExtractString(payload, 'attribution', 'environment') AS environment,
     c.service_name AS service_name,
