@@ -244,6 +244,36 @@ SELECT * FROM ledger_daily WHERE day NOT IN (SELECT d.day FROM ledger_dirty_days
 UNION ALL
 SELECT * FROM live_daily_costs WHERE day IN (SELECT d.day FROM ledger_dirty_days AS d FINAL WHERE d.cleaned = 0);
 
+-- What was used and what it cost, by UTC hour and unit, straight from the events. A call without lines, whose usage
+-- nobody stated, is in the row of the empty unit; `requests` counts a call once for each unit it used.
+CREATE OR REPLACE VIEW live_hourly_costs AS
+SELECT
+    toDate32(e.booked_time, '{zone}') AS day,
+    toDateTime64(intDiv(toUnixTimestamp64Nano(e.booked_time), 3600000000000) * 3600, 0, 'UTC') AS hour,
+    e.tenant AS tenant,
+    e.provider AS provider,
+    e.model AS model,
+    used_unit AS unit,
+    e.currency AS currency,
+    sumIf(e.requests, line = indexOf(e.`lines.unit`, used_unit)) AS requests,
+    sum(if(line = 0, NULL, used)) AS quantity,
+    sumIf(used, amount IS NULL) AS unpriced_quantity,
+    sum(amount) AS cost
+FROM ledger_events AS e FINAL
+LEFT ARRAY JOIN
+    arrayEnumerate(e.`lines.unit`) AS line,
+    e.`lines.unit` AS used_unit,
+    e.`lines.quantity` AS used,
+    e.`lines.amount` AS amount
+WHERE e.requests != 0 OR notEmpty(e.`lines.unit`)
+GROUP BY day, hour, tenant, provider, model, unit, currency;
+
+-- The same sums, recomputed beforehand for clean days and live for dirty ones.
+CREATE OR REPLACE VIEW hourly_costs AS
+SELECT * FROM ledger_hourly WHERE day NOT IN (SELECT d.day FROM ledger_dirty_days AS d FINAL WHERE d.cleaned = 0)
+UNION ALL
+SELECT * FROM live_hourly_costs WHERE day IN (SELECT d.day FROM ledger_dirty_days AS d FINAL WHERE d.cleaned = 0);
+
 -- The predecessors' names and columns, so that their SQL runs. Money in another currency than dollars is NULL here.
 CREATE OR REPLACE VIEW token_ledger_events AS
 SELECT
