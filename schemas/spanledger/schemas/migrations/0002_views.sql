@@ -255,13 +255,13 @@ SELECT
     e.model AS model,
     used_unit AS unit,
     e.currency AS currency,
-    sumIf(e.requests, line = indexOf(e.`lines.unit`, used_unit)) AS requests,
-    sum(if(line = 0, NULL, used)) AS quantity,
+    sumIf(e.requests, nth <= 1) AS requests,
+    sum(if(nth = 0, NULL, used)) AS quantity,
     sumIf(used, amount IS NULL) AS unpriced_quantity,
     sum(amount) AS cost
 FROM ledger_events AS e FINAL
 LEFT ARRAY JOIN
-    arrayEnumerate(e.`lines.unit`) AS line,
+    arrayEnumerateUniq(e.`lines.unit`) AS nth,
     e.`lines.unit` AS used_unit,
     e.`lines.quantity` AS used,
     e.`lines.amount` AS amount
