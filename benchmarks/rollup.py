@@ -26,8 +26,8 @@ INSERT_ROWS: Final = 50_000
 TABLES: Final = {"ledger_daily": "live_daily_costs", "ledger_hourly": "live_hourly_costs"}
 BY_HOUR: Final = "SELECT hour, model, sum(quantity), sum(cost) FROM {} WHERE unit = 'output_tokens' GROUP BY 1, 2"
 OTHER_GRAIN: Final = """
-SELECT uniq(intDiv(toUnixTimestamp(booked_time), 3600), tenant, environment, team, project, cost_center, provider, model,
-    currency) FROM ledger_events
+SELECT uniq(intDiv(toUnixTimestamp(booked_time), 3600), tenant, environment, team, project, cost_center, provider,
+    model, currency) FROM ledger_events
 """
 
 

@@ -98,8 +98,14 @@ ODD: dict[int, dict[str, object]] = {
         "lines_unit_price": (1, 2, None),
         "lines_amount": (90, 20, None),
     },
-    13: {"kind": "attempt", "requests": 0, "lines_unit": (), "lines_quantity": (), "lines_unit_price": ()}
-    | {"lines_amount": ()},
+    13: {
+        "kind": "attempt",
+        "requests": 0,
+        "lines_unit": (),
+        "lines_quantity": (),
+        "lines_unit_price": (),
+        "lines_amount": (),
+    },
     14: {"lines_unit_price": (None, None), "lines_amount": (None, None), "cost_state": "unpriced"},
     15: {
         "kind": "adjustment",
@@ -110,7 +116,7 @@ ODD: dict[int, dict[str, object]] = {
         "lines_amount": (None, 700),
     },
 }
-"""A call nobody told the usage of, a unit in two lines, a failed try, a call without a price, a price that came later."""
+"""A call of unknown usage, a unit in two lines, a failed try, a call without a price, a price that came later."""
 
 
 def charge(number: int) -> LedgerEvent:

@@ -1,6 +1,6 @@
 """The daily and hourly sums: recomputed from the events for dirty days, swapped in a day at a time, never incremented.
 
-`daily_costs` and `hourly_costs` read a dirty day's events themselves, so they are right at every moment, whatever fails here:
+`daily_costs` and `hourly_costs` read a dirty day's events themselves: they are right at every moment, whatever fails:
 1. a poster marks its days dirty      a crash after this: the days are read live
 2. it inserts the events
 3. a refresh takes the days nobody marked lately, with their marks; it recomputes and swaps them in

@@ -23,8 +23,9 @@ STRANDS: Final = msgspec.structs.replace(
     providers={**SEMCONV.providers, "strands-agents": ""},
     first_token={**SEMCONV.first_token, a.SERVER_TIME_TO_FIRST_TOKEN: 10**6},
 )
-"""Strands Agents: up to five spellings of one count, and milliseconds under the name of a metric in seconds. Its tracer adds the caches to the input where the provider's total
-shows that they are not in it (`strands/telemetry/metrics.py` `_total_prompt_tokens`)."""
+"""Strands Agents: up to five spellings of one count, and milliseconds under the name of a metric in seconds. Its
+tracer adds the caches to the input where the provider's total shows that they are not in it
+(`strands/telemetry/metrics.py` `_total_prompt_tokens`)."""
 
 MICROSOFT_AGENT_FRAMEWORK: Final = msgspec.structs.replace(
     _BASE,
