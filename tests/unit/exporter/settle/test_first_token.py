@@ -22,7 +22,7 @@ def told(span: int, first_ns: int | None, **changes: object) -> Claim:
 @pytest.mark.parametrize(
     ("claims", "expected_ns"),
     [
-        ([told(1, 7 * MS, usage=DETAILED), told(2, 9 * MS)], 7 * MS),
+        ([told(2, 7 * MS, usage=DETAILED), told(1, 9 * MS)], 7 * MS),
         ([told(1, None, usage=DETAILED), told(2, 0)], 0),
         ([told(1, None), told(2, 3 * MS, seconds=(2, 9)), told(3, 5 * MS, seconds=(1, 9), usage={})], 3 * MS),
         ([told(1, None), told(2, None)], None),
