@@ -71,6 +71,7 @@ _CHARGE = LedgerEvent(
     error_type="",
     attempt=0,
     duration_ms=1500,
+    time_to_first_token_ms=None,
     trace_id="0af7651916cd43dd8448eb211c80319c",
     span_id="b7ad6b7169203331",
     parent_span_id="",

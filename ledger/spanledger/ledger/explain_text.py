@@ -119,6 +119,8 @@ def _what(event: Mapping[str, Value]) -> Iterator[str]:
     ids = [f"{name} {event[key]}" for name, key in known if event[key]]
     service = event["service_name"] or "an unnamed service"
     yield f"  It ended at {event['event_time']} in {service}{''.join(f', {each}' for each in ids)}."
+    if (first_ms := event["time_to_first_token_ms"]) not in {None, ""}:
+        yield f"  It took {event['duration_ms']} ms; its first token came after {first_ms} ms."
     yield f"  Quality {_QUALITIES.get(str(event['quality']), event['quality'])}."
     if sentence := _SOURCES.get(str(event["usage_source"])):
         yield f"  {sentence}"

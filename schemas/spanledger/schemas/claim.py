@@ -90,6 +90,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     status: Status = "ok"
     error_type: str = ""
     attempt: int = 0
+    time_to_first_token_ns: int | None = None
+    """From the start of the request to the first piece of a streamed answer; None where nobody says."""
     flags: tuple[str, ...] = ()
     """What a reader should know: `duration_clamped`, `tenant_conflict`, `inconsistent`, `interrupted`, …"""
 

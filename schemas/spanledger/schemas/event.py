@@ -100,6 +100,9 @@ class LedgerEvent(msgspec.Struct, frozen=True, gc=False):
     error_type: Annotated[str, Column(_WORD, "error.type.")]
     attempt: Annotated[int, Column("UInt16", "Resend count; 0 is the first try.")]
     duration_ms: Annotated[int, Column("Int64", "Duration of the call in whole milliseconds.")]
+    time_to_first_token_ms: Annotated[
+        int | None, Column(_COUNT, "Whole milliseconds to the first piece of a streamed answer; NULL is unknown.")
+    ]
     trace_id: Annotated[str, Column("String", "32 lowercase hex digits.")]
     span_id: Annotated[str, Column("String", "16 lowercase hex digits.")]
     parent_span_id: Annotated[str, Column("String", "16 lowercase hex digits, or empty.")]

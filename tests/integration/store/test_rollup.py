@@ -57,14 +57,77 @@ def truth(events: Iterable[LedgerEvent]) -> Sums:
     return {key: (requests, tokens, Decimal(f"{cost}E-18")) for key, (requests, tokens, cost) in sums.items()}
 
 
+def hourly(store: Store, view: str = "hourly_costs") -> dict[tuple[object, ...], tuple[object, ...]]:
+    """What a reader sees of hours and units."""
+    rows = store.query(
+        "SELECT day, toInt64(hour), tenant, model, unit, sum(requests), sum(quantity), sum(unpriced_quantity),"
+        f" sum(cost) FROM {view} GROUP BY 1, 2, 3, 4, 5"
+    )
+    return {row[:5]: row[5:] for row in rows}
+
+
+def hourly_truth(events: Iterable[LedgerEvent]) -> dict[tuple[object, ...], tuple[object, ...]]:
+    """The same by hand: every line of every event once, and what has no lines under no unit."""
+    sums: dict[tuple[object, ...], list[list[int]]] = {}
+    for each in {one.event_id: one for one in events}.values():
+        day = SECOND if each.booked_time >= NOON_NS + 12 * HOUR_NS else FIRST
+        hour_s = each.booked_time // HOUR_NS * 3600
+        for unit in set(each.lines_unit) or ({""} if each.requests else set()):
+            found = sums.setdefault((day, hour_s, each.tenant, each.model, unit), [[], [], [], []])
+            found[0].append(each.requests)
+            for name, quantity, amount in zip(each.lines_unit, each.lines_quantity, each.lines_amount, strict=True):
+                if name == unit:
+                    found[1].append(quantity)
+                    found[2 if amount is None else 3].append(quantity if amount is None else amount)
+    return {
+        key: (
+            sum(requests),
+            sum(quantities) if quantities else None,
+            sum(unpriced),
+            Decimal(f"{sum(amounts)}E-18") if amounts else None,
+        )
+        for key, (requests, quantities, unpriced, amounts) in sums.items()
+    }
+
+
+ODD: dict[int, dict[str, object]] = {
+    10: {"lines_unit": (), "lines_quantity": (), "lines_unit_price": (), "lines_amount": (), "usage_source": "missing"},
+    11: {
+        "lines_unit": ("input_tokens", "input_tokens", "web_searches"),
+        "lines_quantity": (90, 10, 2),
+        "lines_unit_price": (1, 2, None),
+        "lines_amount": (90, 20, None),
+    },
+    13: {
+        "kind": "attempt",
+        "requests": 0,
+        "lines_unit": (),
+        "lines_quantity": (),
+        "lines_unit_price": (),
+        "lines_amount": (),
+    },
+    14: {"lines_unit_price": (None, None), "lines_amount": (None, None), "cost_state": "unpriced"},
+    15: {
+        "kind": "adjustment",
+        "requests": 0,
+        "lines_unit": ("input_tokens", "input_tokens"),
+        "lines_quantity": (-100, 100),
+        "lines_unit_price": (None, 7),
+        "lines_amount": (None, 700),
+    },
+}
+"""A call of unknown usage, a unit in two lines, a failed try, a call without a price, a price that came later."""
+
+
 def charge(number: int) -> LedgerEvent:
-    """Charges spread over two days, two tenants and two models."""
+    """Events spread over two days, two hours, two tenants and two models; each cost is its own number's."""
+    changes: dict[str, object] = {"cost": number * 10**12, **ODD.get(number, {})}
     return event(
         number,
-        time_ns=NOON_NS + (number % 2) * DAY_NS + number,
+        time_ns=NOON_NS + (number % 2) * DAY_NS + number // 2 % 3 % 2 * HOUR_NS + number,
         tenant=("acme", "globex")[number // 2 % 2],
         model=("gpt-4o-mini", "gpt-4o")[number // 4 % 2],
-        cost=number * 10**12,
+        **changes,
     )
 
 
@@ -84,7 +147,7 @@ STEPS = st.lists(
 @given(steps=STEPS)
 def test_sums_are_the_truth_at_every_moment(store: Store, steps: list[tuple[str, list[int]]]) -> None:
     """Inserts, reversals, redelivery, refreshes and restarts in any order: rollup and live days together are exact."""
-    for table in ("ledger_events", "ledger_daily", "ledger_dirty_days"):
+    for table in ("ledger_events", "ledger_daily", "ledger_hourly", "ledger_dirty_days"):
         store.command(f"TRUNCATE TABLE {table}")
     rollup, posted = Rollup(store, quiet_s=0), list[LedgerEvent]()
     for step, numbers in steps:
@@ -99,6 +162,28 @@ def test_sums_are_the_truth_at_every_moment(store: Store, steps: list[tuple[str,
             post(store, rollup, *events)
             posted += events
         assert summed(store) == truth(posted)
+        assert hourly(store) == hourly_truth(posted)
+
+
+def test_hours_and_units_add_up_to_the_days_and_the_lines(store: Store) -> None:
+    """Kept or live, the hours' costs are the lines' of all events, unit by unit, corrections included."""
+    rollup = Rollup(store, quiet_s=0)
+    events = [charge(number) for number in range(16)]
+    post(store, rollup, *events, reversal(charge(3)), reversal(charge(14)))
+    lines = (
+        "SELECT toDate32(booked_time) AS day, tenant, unit, sum(quantity), sum(amount) FROM ledger_events FINAL"
+        " ARRAY JOIN `lines.unit` AS unit, `lines.quantity` AS quantity, `lines.amount` AS amount"
+        " GROUP BY day, tenant, unit ORDER BY day, tenant, unit"
+    )
+    hours = (
+        "SELECT day, tenant, unit, sum(quantity), sum(cost) FROM hourly_costs WHERE unit != ''"
+        " GROUP BY day, tenant, unit ORDER BY day, tenant, unit"
+    )
+    expected = store.query(lines)
+    assert (store.query(hours), hourly(store)) == (expected, hourly(store, "live_hourly_costs"))
+    assert rollup.refresh() == [FIRST, SECOND]
+    assert (store.query(hours), hourly(store)) == (expected, hourly(store, "live_hourly_costs"))
+    assert store.query("SELECT count() FROM ledger_hourly") == [(len(hourly(store)),)]
 
 
 def test_clean_days_are_read_from_the_rollup(store: Store) -> None:
@@ -109,6 +194,8 @@ def test_clean_days_are_read_from_the_rollup(store: Store) -> None:
     store.insert("ledger_events", *events_block([charge(4)]))
     assert summed(store) == truth([charge(0)])
     assert summed(store, "live_daily_costs") == truth([charge(0), charge(4)])
+    assert hourly(store) == hourly_truth([charge(0)])
+    assert hourly(store, "live_hourly_costs") == hourly_truth([charge(0), charge(4)])
 
 
 def test_an_insert_during_a_refresh_keeps_its_day_dirty(store: Store) -> None:
@@ -171,6 +258,22 @@ def test_days_out_of_range_are_always_live(store: Store) -> None:
     post(store, rollup, event(1, time_ns=0), event(2, time_ns=2**63 - 1))
     assert rollup.refresh() == []
     assert sorted(day for day, _, _ in summed(store)) == [date(1970, 1, 1), date(2262, 4, 11)]
+    assert {hour for _, hour, *_ in hourly(store)} == {0, (2**63 - 1) // HOUR_NS * 3600}
+
+
+def test_an_hour_that_midnight_cuts_is_one_hour(store: Store) -> None:
+    """A day of Kolkata ends at 18:30 UTC: that hour lies in two days, and its sum is right; so are the days'."""
+    try:
+        set_reporting_zone(store, "Asia/Kolkata")
+        rollup = Rollup(store, quiet_s=0)
+        post(store, rollup, *(event(n, time_ns=NOON_NS + 6 * HOUR_NS + n * HOUR_NS // 4) for n in range(4)))
+        for _ in range(2):
+            rows = "SELECT {}, sum(quantity) FROM hourly_costs WHERE unit = 'input_tokens' GROUP BY 1 ORDER BY 1"
+            assert store.query(rows.format("hour"))[0][1:] == (400,)
+            assert store.query(rows.format("day")) == [(FIRST, 200), (SECOND, 200)]
+            rollup.refresh()
+    finally:
+        set_reporting_zone(store, "UTC")
 
 
 def test_the_reporting_zone_moves_midnight(store: Store) -> None:

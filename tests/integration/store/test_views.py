@@ -3,6 +3,7 @@ from decimal import Decimal
 
 from support.ledger_events import HOUR_NS, NOON_NS, event, reversal
 
+from spanledger.exporter.posting.tables import LedgerTables
 from spanledger.exporter.store import Store
 from spanledger.exporter.store.blocks import events_block
 from spanledger.schemas import LedgerEvent
@@ -23,6 +24,15 @@ def test_a_reversed_charge_is_not_open(store: Store) -> None:
     book(store, first, second, reversal(first))
     assert store.query("SELECT sum(requests), sum(cost) FROM ledger_events FINAL") == [(1, ONE_CALL)]
     assert store.query("SELECT event_id, cost FROM charges") == [(second.event_id.hex(), ONE_CALL)]
+
+
+def test_the_first_token_of_a_stream_stands_beside_the_duration(store: Store) -> None:
+    """In milliseconds on the charge; NULL where nobody says. A reversal says what its charge said."""
+    book(store, event(1, time_to_first_token_ms=410), event(2), event(3, time_to_first_token_ms=0))
+    rows = "SELECT duration_ms, time_to_first_token_ms FROM charges ORDER BY event_id"
+    assert store.query(rows) == [(1500, 410), (1500, None), (1500, 0)]
+    LedgerTables(store).reverse([event(1).charge_id], NOON_NS)
+    assert store.query("SELECT time_to_first_token_ms FROM ledger_events WHERE kind = 'reversal'") == [(410,)]
 
 
 def test_attempts_are_not_charges(store: Store) -> None:

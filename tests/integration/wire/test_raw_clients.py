@@ -27,6 +27,13 @@ def test_a_client_is_metered_once(
     data = CLIENTS[client](provider.url + URL, body)
     assert b'"usage":{"prompt_tokens":1001' in data
     assert_metered(provider, metered)
+    (claim,) = metered.claims()
+    first_ns = claim.time_to_first_token_ns
+    if body is WHOLE:
+        assert first_ns is None
+    else:
+        assert first_ns is None or 0 < first_ns <= claim.end_ns - claim.start_ns
+        assert first_ns is not None or not client.endswith("_streamed")
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -100,5 +100,9 @@ def test_a_plain_program_needs_one_line(script: Script) -> None:
         ("acme", "openai", 19, 8, "wire", 2),
         ("umbrella", "anthropic", 3426, 80, "wire", 2),
     ]
+    firsts = script.asked(
+        "SELECT countIf(time_to_first_token_ms <= duration_ms), countIf(isNull(time_to_first_token_ms)) FROM charges"
+    )
+    assert firsts == [(1, 2)], "one answer of three streamed"
     doctor = run("doctor", "--store", script.application.store)
     assert "checkout: of 2 calls to openai the usage of 1 estimated: their streams state none" in doctor.stdout

@@ -74,6 +74,14 @@ def test_arithmetic_that_does_not_hold_is_shouted(changes: dict[str, object]) ->
     assert "DOES NOT ADD UP" in text(one)
 
 
+def test_a_streamed_answer_s_first_token_is_told() -> None:
+    """Beside its duration, where somebody stated it; at once is a time too."""
+    assert "It took 1500 ms; its first token came after 0 ms." in text(
+        explained(duration_ms=1500, time_to_first_token_ms=0)[0]
+    )
+    assert "first token" not in text(explained(duration_ms=1500, time_to_first_token_ms=None)[0])
+
+
 def test_a_price_rounded_to_18_places_still_explains_its_amount() -> None:
     """A third of an atto-dollar a token: the amount was made from the exact price."""
     [one] = explained(

@@ -48,6 +48,11 @@ name = lru_cache(maxsize=16_384)(text)
 """As `text`, remembered."""
 
 
+def real(value: bytes) -> float:
+    """A number, or a text that is one, for what is no count: a length of time. Raises `ValueError` on anything else."""
+    return _double(value) if value[:1] == b"\x21" else float(text(value))
+
+
 def count(value: bytes) -> int | None:
     """A number of units; None when the emitter says that there is none to state. Raises `NotACountError`."""
     if not value:

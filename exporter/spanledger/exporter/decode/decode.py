@@ -11,6 +11,7 @@ from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode.anyvalue import text
 from spanledger.exporter.decode.attribution import attribute
 from spanledger.exporter.decode.call import CONTINUATION, TEXT_CHARS_MAX, Reading, home_of, reading_of
+from spanledger.exporter.decode.first_token import first_token
 from spanledger.exporter.decode.plan import Plan, plan_for
 from spanledger.exporter.decode.response_id import unwrapped
 from spanledger.exporter.decode.usage import ImpossibleCountError, counted, make_consistent, read_usage
@@ -107,6 +108,7 @@ def _claim(  # noqa: PLR0917 (what was worked out of one span)
     start_ns, end_ns, time_flags = _times(span)
     if plan.duration and start_ns == end_ns:
         start_ns = _begun(end_ns, text(attributes[plan.duration[0]]), plan.duration_unit_ns)
+    first_token_ns = first_token(plan, attributes, start_ns, end_ns) if plan.first_token else None
     if plan.begun_before_ns:
         start_ns = max(TIME_NS_MIN, start_ns - plan.begun_before_ns)
     attribution, conflict = attribute(span.resource, attributes, plan, credential)
@@ -138,6 +140,7 @@ def _claim(  # noqa: PLR0917 (what was worked out of one span)
         status=status,
         error_type=error_type,
         attempt=_attempt(attributes) if a.HTTP_RESEND_COUNT in attributes else 0,
+        time_to_first_token_ns=first_token_ns,
         flags=flags,
     )
 

@@ -34,6 +34,9 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     total: Keys
     duration: Keys
     duration_unit_ns: int
+    first_token: tuple[tuple[str, int], ...]
+    """Keys that state the time to the first token, and the nanoseconds in one of it; 0 for an instant."""
+    streams: Keys
     begun_before_ns: int
     error_type: Keys
     operation: Keys
@@ -103,6 +106,8 @@ def plan_for(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
         total=present(dialect.total if dialect else ()),
         duration=present(dialect.duration if dialect else ()),
         duration_unit_ns=dialect.duration_unit_ns if dialect else 1,
+        first_token=tuple((key, unit) for key, unit in dialect.first_token.items() if key in keys) if dialect else (),
+        streams=present(dialect.streams if dialect else ()),
         begun_before_ns=dialect.begun_before_ns if dialect else 0,
         error_type=present((a.ERROR_TYPE, *dialect.error_type) if dialect else ()),
         operation=operation,

@@ -6,7 +6,7 @@ from typing import Final
 from spanledger.exporter.rate import Rated
 from spanledger.exporter.settle import Charge
 from spanledger.schemas import units as u
-from spanledger.schemas.claim import Claim
+from spanledger.schemas.claim import Attribution, Claim
 from spanledger.schemas.event import NO_EVENT, LedgerEvent
 from spanledger.schemas.money import parse_amount
 
@@ -21,11 +21,11 @@ AHEAD_NS: Final = 300 * 10**9
 
 def event_of(charge: Charge, rated: Rated, *, times_reversed: int = 0) -> LedgerEvent:
     """The row of a charge. One that was reversed and holds again is another event: how often it was is in its id."""
-    return _row(charge, rated, _event_id(charge, rated, times_reversed))
+    claim = charge.claim
+    return _row(charge, rated, _event_id(charge, rated, times_reversed), claim, claim.attribution)
 
 
-def _row(charge: Charge, rated: Rated, event_id: bytes) -> LedgerEvent:
-    who, call, usage = (claim := charge.claim).attribution, claim.call, claim.usage
+def _row(charge: Charge, rated: Rated, event_id: bytes, claim: Claim, who: Attribution) -> LedgerEvent:
     return LedgerEvent(
         event_id,
         charge.charge_id,
@@ -49,7 +49,7 @@ def _row(charge: Charge, rated: Rated, event_id: bytes) -> LedgerEvent:
         who.workflow_id,
         who.conversation_id,
         who.tools,
-        call.provider,
+        (call := claim.call).provider,
         rated.model,
         call.request_model,
         call.response_model,
@@ -58,7 +58,7 @@ def _row(charge: Charge, rated: Rated, event_id: bytes) -> LedgerEvent:
         call.account,
         call.service_tier,
         1 if charge.kind == "charge" else 0,
-        usage.get(u.INPUT_TOKENS),
+        (usage := claim.usage).get(u.INPUT_TOKENS),
         usage.get(u.CACHE_READ_TOKENS),
         usage.get(u.CACHE_WRITE_TOKENS),
         usage.get(u.OUTPUT_TOKENS),
@@ -87,6 +87,7 @@ def _row(charge: Charge, rated: Rated, event_id: bytes) -> LedgerEvent:
         claim.error_type,
         claim.attempt,
         duration_ms(claim),
+        None if (first_ns := claim.time_to_first_token_ns) is None else first_ns // _NS_PER_MS,
         claim.trace_id,
         claim.span_id,
         claim.parent_span_id,

@@ -165,7 +165,8 @@ class Repricing:
             self._store.command(f"DROP TABLE IF EXISTS {quoted(str(name))}")
         table = quoted(f"{_TABLE_PREFIX}{os.urandom(8).hex()}")
         columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in ADJUSTMENT_TYPES.items())
-        self._store.command(f"CREATE TABLE {table} ({columns}) ENGINE = Memory")
+        # Not in memory: of several servers behind one address only the one that took the rows would have them.
+        self._store.command(f"CREATE TABLE {table} ({columns}) ENGINE = MergeTree ORDER BY tenant")
         try:
             yield table.strip("`")
         finally:

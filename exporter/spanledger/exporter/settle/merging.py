@@ -45,6 +45,7 @@ def merged(claims: Sequence[Claim]) -> Claim:
         attribution=_attribution([outer.attribution, *(claim.attribution for claim in reversed(inner_first))]),
         usage=usage,
         inclusivity=inclusivity,
+        time_to_first_token_ns=_first_token((precise, *inner_first)),
         flags=flags if is_assumed else tuple(flag for flag in flags if flag != ACCOUNT_ASSUMED),
     )
 
@@ -75,6 +76,11 @@ def _flags(precise: Claim, claims: Iterable[Claim]) -> tuple[str, ...]:
 
 def _first_stated(name: str, holders: Iterable[object]) -> str:
     return next((value for holder in holders if (value := str(getattr(holder, name)))), "")
+
+
+def _first_token(claims: Iterable[Claim]) -> int | None:
+    told = (claim.time_to_first_token_ns for claim in claims)
+    return next((taken_ns for taken_ns in told if taken_ns is not None), None)
 
 
 def _account(outer_first: list[Claim], provider: str) -> tuple[str, bool]:

@@ -1,6 +1,6 @@
-"""The daily sums: recomputed from the events for dirty days, and swapped in a day at a time. Never incremented.
+"""The daily and hourly sums: recomputed from the events for dirty days, swapped in a day at a time, never incremented.
 
-`daily_costs` reads a dirty day's events themselves, so it is right at every moment, whatever fails here:
+`daily_costs` and `hourly_costs` read a dirty day's events themselves: they are right at every moment, whatever fails:
 1. a poster marks its days dirty      a crash after this: the days are read live
 2. it inserts the events
 3. a refresh takes the days nobody marked lately, with their marks; it recomputes and swaps them in
@@ -36,6 +36,11 @@ YEARS_MAX: Final = 10
 """Days further back, or beyond tomorrow, are always read live: a hostile spread of times must not become partitions."""
 _LEASE_SECONDS: Final = 3600
 """A refresh that has not ended after this was killed; another may take its place."""
+
+_SUMS: Final = {"ledger_daily": "live_daily_costs", "ledger_hourly": "live_hourly_costs"}
+"""Table of kept sums → the view that makes them of the events. Both have a `day`, and a partition for each."""
+_LOCK: Final = "ledger_daily_next"
+"""The first staging table: whoever makes it is the one that refreshes."""
 
 _EPOCH: Final = date(1970, 1, 1)
 _QUARTER_NS: Final = 900 * 10**9
@@ -93,9 +98,11 @@ class Rollup:
             if not days or not self._take_staging():
                 return []
             try:
-                self._swap(days)
+                until_s = time.monotonic() + _LEASE_SECONDS / 2
+                for table in _SUMS:
+                    self._swap(table, days, until_s)
             finally:
-                self._store.command("DROP TABLE IF EXISTS ledger_daily_next")
+                self._drop_staging()
             self._insert([MarkRow((day - _EPOCH).days, mark, 1) for day, mark in marks if day <= days[-1]])
             return days
         finally:
@@ -104,7 +111,7 @@ class Rollup:
     def recover(self) -> None:
         """Call once at start: days that became clean within `DISTRUST_HOURS` are dirty again."""
         if self._store.embedded:
-            self._store.command("DROP TABLE IF EXISTS ledger_daily_next")
+            self._drop_staging()
         rows = self._store.query(
             "SELECT DISTINCT day FROM ledger_dirty_days "
             "WHERE cleaned = 1 AND written_at > now64(3) - toIntervalHour({hours:Int64})",
@@ -122,37 +129,40 @@ class Rollup:
         return [(cast("date", day), cast("bytes", mark)) for day, mark in rows]
 
     def _take_staging(self) -> bool:
-        """Make the staging table; it exists once, so it is also the lock between processes."""
+        """Make the staging tables; the first exists once, so it is also the lock between processes."""
         rows = self._store.query(
             "SELECT metadata_modification_time < now() - {lease:Int64} FROM system.tables "
-            "WHERE database = currentDatabase() AND name = 'ledger_daily_next'",
-            {"lease": _LEASE_SECONDS},
+            "WHERE database = currentDatabase() AND name = {lock:String}",
+            {"lease": _LEASE_SECONDS, "lock": _LOCK},
         )
         if rows and not rows[0][0]:
             return False
         if rows:
-            self._store.command("DROP TABLE IF EXISTS ledger_daily_next")
+            self._drop_staging()
         try:
-            self._store.command("CREATE TABLE ledger_daily_next AS ledger_daily")
+            self._store.command(f"CREATE TABLE {_LOCK} AS ledger_daily")
         except StoreError:
-            if self._store.query("EXISTS TABLE ledger_daily_next") == [(1,)]:
+            if self._store.query(f"EXISTS TABLE {_LOCK}") == [(1,)]:
                 return False
             raise
         return True
 
-    def _swap(self, days: list[date]) -> None:
-        started_s = time.monotonic()
+    def _drop_staging(self) -> None:
+        """The lock last: what another refresh would make is gone by then."""
+        for table in reversed(_SUMS):
+            self._store.command(f"DROP TABLE IF EXISTS {table}_next")
+
+    def _swap(self, table: str, days: list[date], until_s: float) -> None:
+        self._store.command(f"CREATE TABLE IF NOT EXISTS {table}_next AS {table}")
         self._store.command(
-            "INSERT INTO ledger_daily_next SELECT * FROM live_daily_costs WHERE day IN {days:Array(Date32)}",
+            f"INSERT INTO {table}_next SELECT * FROM {_SUMS[table]} WHERE day IN {{days:Array(Date32)}}",  # noqa: S608
             {"days": days},
         )
         for day in days:
-            if time.monotonic() - started_s > _LEASE_SECONDS / 2:
-                msg = "the daily sums were not refreshed: it took too long; their days are read live"
+            if time.monotonic() > until_s:
+                msg = f"the sums in {table} were not refreshed: it took too long; their days are read live"
                 raise StoreError(msg)
-            self._store.command(
-                f"ALTER TABLE ledger_daily REPLACE PARTITION {literal(str(day))} FROM ledger_daily_next"
-            )
+            self._store.command(f"ALTER TABLE {table} REPLACE PARTITION {literal(str(day))} FROM {table}_next")
 
     def _insert(self, rows: list[MarkRow]) -> None:
         self._store.insert("ledger_dirty_days", *marks_block(rows))
@@ -174,7 +184,8 @@ def set_reporting_zone(store: Store, zone: str) -> None:
         "FROM (SELECT DISTINCT toDate32(booked_time) AS day FROM ledger_events)",
         {"mark": os.urandom(8).hex()},
     )
-    store.command("TRUNCATE TABLE ledger_daily")
+    for table in _SUMS:
+        store.command(f"TRUNCATE TABLE {table}")
     store.command("INSERT INTO ledger_settings (name, value) SELECT 'reporting_zone', {zone:String}", {"zone": zone})
     for migration in known():
         for statement in migration.statements:

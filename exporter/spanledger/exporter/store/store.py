@@ -29,6 +29,8 @@ SETTINGS: Final = {
     "async_insert": 0,
     "deduplicate_insert": "disable",
     "insert_deduplicate": 0,
+    # Of several servers behind one address (ClickHouse Cloud) any one answers with all that was stored before.
+    "select_sequential_consistency": 1,
     "max_partitions_per_insert_block": _PARTITIONS_PER_INSERT_MAX,
     # Folding equal keys at insert costs four times the insert itself; FINAL and merges do it anyway.
     "optimize_on_insert": 0,

@@ -75,7 +75,7 @@ class Attempt:
         attributes: dict[str, AttributeValue] = {}
         kind = ""
         try:
-            if first_chunk_ns:
+            if first_chunk_ns and self.request.streams:
                 attributes[a.TIME_TO_FIRST_CHUNK] = (first_chunk_ns - self._started_ns) / 1e9
             if status >= _REFUSED:
                 attributes[a.HTTP_STATUS_CODE] = status

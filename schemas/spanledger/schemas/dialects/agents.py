@@ -21,9 +21,11 @@ STRANDS: Final = msgspec.structs.replace(
     name="strands",
     scopes=("strands.",),
     providers={**SEMCONV.providers, "strands-agents": ""},
+    first_token={**SEMCONV.first_token, a.SERVER_TIME_TO_FIRST_TOKEN: 10**6},
 )
-"""Strands Agents: up to five spellings of one count. Its tracer adds the caches to the input where the provider's total
-shows that they are not in it (`strands/telemetry/metrics.py` `_total_prompt_tokens`)."""
+"""Strands Agents: up to five spellings of one count, and milliseconds under the name of a metric in seconds. Its
+tracer adds the caches to the input where the provider's total shows that they are not in it
+(`strands/telemetry/metrics.py` `_total_prompt_tokens`)."""
 
 MICROSOFT_AGENT_FRAMEWORK: Final = msgspec.structs.replace(
     _BASE,
@@ -77,6 +79,7 @@ GITHUB_COPILOT: Final = msgspec.structs.replace(
     scopes=("github.copilot", "copilot-chat"),
     # What it states as a cost counts requests of a subscription, not dollars.
     reported_cost=(),
+    first_token={**SEMCONV.first_token, "copilot_chat.time_to_first_token": 10**6},
     attribution={"session_id": ("copilot_chat.session_id", "github.copilot.session_id")},
 )
 """GitHub Copilot CLI, and Copilot Chat of VS Code, which states old and new names of one count."""

@@ -88,6 +88,7 @@ AI_SDK: Final = Dialect(
         "project": (f"{_METADATA}.project",),
         "feature": (f"{_METADATA}.feature", "ai.telemetry.functionId"),
     },
+    first_token={"ai.response.msToFirstChunk": 10**6},
     precision=1,
 )
 

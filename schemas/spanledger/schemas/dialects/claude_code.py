@@ -62,5 +62,6 @@ CLAUDE_CODE_SPANS: Final = replace(
     response_id=(a.RESPONSE_ID, "request_id"),
     reported_cost=(),
     duration=(),
+    first_token={"ttft_ms": 10**6},
 )
 """A `claude_code.interaction` states no usage; what lies below it and is no request uses nothing."""

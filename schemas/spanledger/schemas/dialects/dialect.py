@@ -117,6 +117,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes that state a call's seconds on a record without length, written when the call ended."""
     duration_unit_ns: int = 10**9
     """What one of `duration` is, where it is not a second."""
+    first_token: Mapping[str, int] = {}
+    """Attributes that state the time to the first piece of a streamed answer → the nanoseconds in one of it; 0 where it
+    is an instant (ISO 8601). The first that is not empty wins."""
+    streams: Names = ()
+    """Attributes that say whether the answer streams: of one that does not, no piece is the first."""
     begun_before_ns: int = 0
     """How long before its span a call is taken to have begun, where the span only handles what came of it."""
     default_provider: str = ""
@@ -139,5 +144,5 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
         more = (self.service_tier, self.account, self.reported_cost, self.total, self.marks, self.texts, self.prefixed)
         tables = (*self.usage.values(), *self.added.values(), *self.attribution.values())
         doubted = tuple(doubt.attribute for doubt in self.doubts if doubt.attribute)
-        types = (*self.text_types.values(), *self.error_type, *self.duration)
+        types = (*self.text_types.values(), *self.error_type, *self.duration, *self.first_token, *self.streams)
         return frozenset(key for keys in (*named, *more, *tables, doubted, types) for key in keys)

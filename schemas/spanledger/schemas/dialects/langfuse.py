@@ -83,6 +83,7 @@ LANGFUSE: Final = Dialect(
     service_tier=(f"{_PARAMETERS}.service_tier",),
     reported_cost=(f"{_COST}.total",),
     zero_is_unknown=frozenset({u.WEB_SEARCHES}),
+    first_token={"langfuse.observation.completion_start_time": 0},
     attribution={
         "environment": ("langfuse.environment",),
         "tenant": _metadata("tenant_id", "tenantId", "tenant"),

@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from spanledger.schemas import attributes as a
 from spanledger.schemas import units as u
 from spanledger.schemas.dialects.dialect import Dialect, Doubt
 from spanledger.schemas.dialects.semconv import SEMCONV
@@ -30,6 +31,7 @@ OPENLIT: Final = replace(
     basis="table",
     providers={**SEMCONV.providers, "langchain": "", "langgraph": "", "llama_index": "", "litellm": ""},
     doubts=_STREAMED,
+    first_token={**SEMCONV.first_token, a.SERVER_TIME_TO_FIRST_TOKEN: 10**9},
 )
 """`gen_ai.client.token.usage` is the sum of what is stated, not the provider's total: it shows no inclusion."""
 

@@ -72,4 +72,6 @@ SEMCONV: Final = Dialect(
     response_id=(a.RESPONSE_ID,),
     service_tier=(a.OPENAI_RESPONSE_TIER, a.OPENAI_RESPONSE_TIER_OLD, a.ANTHROPIC_RESPONSE_TIER, a.OPENAI_REQUEST_TIER),
     reported_cost=(a.USAGE_COST,),
+    first_token={a.TIME_TO_FIRST_CHUNK: 10**9, a.CLIENT_TIME_TO_FIRST_CHUNK: 10**9},
+    streams=(a.REQUEST_STREAM, "gen_ai.request.is_stream"),
 )

@@ -61,6 +61,7 @@ VLLM: Final = msgspec.structs.replace(
     span_names={"llm_request": "chat"},
     # Its request id is the response's for a chat, and not for a completion: it joins nothing.
     response_id=(),
+    first_token={"gen_ai.latency.time_to_first_token": 10**9},
     doubts=(Doubt(flag="server_side"),),
     precision=-1,
 )

@@ -68,6 +68,7 @@ CREATE TABLE IF NOT EXISTS ledger_events (
     error_type LowCardinality(String),
     attempt UInt16,
     duration_ms Int64,
+    time_to_first_token_ms Nullable(Int64),
     trace_id String,
     span_id String,
     parent_span_id String,
@@ -222,7 +223,29 @@ SETTINGS
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
     non_replicated_deduplication_window = 0;
 
--- A mark says that a day's sums in ledger_daily may be behind its events. A mark is written before the events, and
+-- Sums per UTC hour and unit, kept as ledger_daily is, by the same marks. `day` is the reporting zone's: an hour that
+-- its midnight cuts in two has a row in each day.
+CREATE TABLE IF NOT EXISTS ledger_hourly (
+    day Date32,
+    hour DateTime64(0, 'UTC'),
+    tenant LowCardinality(String),
+    provider LowCardinality(String),
+    model LowCardinality(String),
+    unit LowCardinality(String),
+    currency LowCardinality(String),
+    requests Int64,
+    quantity Nullable(Int64),
+    unpriced_quantity Int64,
+    cost Nullable(Decimal(38, 18))
+)
+ENGINE = MergeTree
+PARTITION BY day
+ORDER BY (tenant, provider, model, unit, hour, currency)
+SETTINGS
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
+    non_replicated_deduplication_window = 0;
+
+-- A mark says that a day's sums in ledger_daily and ledger_hourly may be behind its events. A mark is written before the events, and
 -- taken back (cleaned = 1 replaces cleaned = 0) only by the recomputation that saw it; a day without marks is clean.
 CREATE TABLE IF NOT EXISTS ledger_dirty_days (
     day Date32,

@@ -186,6 +186,7 @@ SELECT
     if(JSONHas(payload, 'status'), JSONExtractString(payload, 'status'), 'ok') AS status,
     JSONExtractString(payload, 'error_type') AS error_type,
     JSONExtractInt(payload, 'attempt') AS attempt,
+    JSONExtract(payload, 'time_to_first_token_ns', 'Nullable(Int64)') AS time_to_first_token_ns,
     JSONExtractString(payload, 'attribution', 'tenant') AS stated_tenant,
     JSONExtractString(payload, 'attribution', 'environment') AS environment,
     c.service_name AS service_name,
@@ -242,6 +243,36 @@ CREATE OR REPLACE VIEW daily_costs AS
 SELECT * FROM ledger_daily WHERE day NOT IN (SELECT d.day FROM ledger_dirty_days AS d FINAL WHERE d.cleaned = 0)
 UNION ALL
 SELECT * FROM live_daily_costs WHERE day IN (SELECT d.day FROM ledger_dirty_days AS d FINAL WHERE d.cleaned = 0);
+
+-- What was used and what it cost, by UTC hour and unit, straight from the events. A call without lines, whose usage
+-- nobody stated, is in the row of the empty unit; `requests` counts a call once for each unit it used.
+CREATE OR REPLACE VIEW live_hourly_costs AS
+SELECT
+    toDate32(e.booked_time, '{zone}') AS day,
+    toDateTime64(intDiv(toUnixTimestamp64Nano(e.booked_time), 3600000000000) * 3600, 0, 'UTC') AS hour,
+    e.tenant AS tenant,
+    e.provider AS provider,
+    e.model AS model,
+    used_unit AS unit,
+    e.currency AS currency,
+    sumIf(e.requests, nth <= 1) AS requests,
+    sum(if(nth = 0, NULL, used)) AS quantity,
+    sumIf(used, amount IS NULL) AS unpriced_quantity,
+    sum(amount) AS cost
+FROM ledger_events AS e FINAL
+LEFT ARRAY JOIN
+    arrayEnumerateUniq(e.`lines.unit`) AS nth,
+    e.`lines.unit` AS used_unit,
+    e.`lines.quantity` AS used,
+    e.`lines.amount` AS amount
+WHERE e.requests != 0 OR notEmpty(e.`lines.unit`)
+GROUP BY day, hour, tenant, provider, model, unit, currency;
+
+-- The same sums, recomputed beforehand for clean days and live for dirty ones.
+CREATE OR REPLACE VIEW hourly_costs AS
+SELECT * FROM ledger_hourly WHERE day NOT IN (SELECT d.day FROM ledger_dirty_days AS d FINAL WHERE d.cleaned = 0)
+UNION ALL
+SELECT * FROM live_hourly_costs WHERE day IN (SELECT d.day FROM ledger_dirty_days AS d FINAL WHERE d.cleaned = 0);
 
 -- The predecessors' names and columns, so that their SQL runs. Money in another currency than dollars is NULL here.
 CREATE OR REPLACE VIEW token_ledger_events AS
