@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import requests
@@ -80,19 +81,28 @@ def test_a_preloaded_body_of_another_encoding_is_missing(
     assert [(claim.usage, claim.usage_source) for claim in metered.claims()] == [({}, "missing")]
 
 
+def _impatient(raw: Any) -> None:  # noqa: ANN401 (what lies beneath has no public name)
+    """From now on a read that has to wait at all is a read timeout."""
+    raw._fp.fp.raw._sock.settimeout(0.01)
+
+
 def _stream_of_urllib3(url: str, *, chunked: bool) -> None:
-    with urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(read=0.2)) as pool:
+    with urllib3.PoolManager(retries=False) as pool:
         response = pool.request("POST", url, body=STREAM, headers=HEADERS, preload_content=False)
         assert response.chunked is chunked
-        for _ in response.stream(len(_EVENT)):
-            pass
+        pieces = iter(response.stream(len(_EVENT)))
+        next(pieces)
+        _impatient(response)
+        list(pieces)
 
 
 def _stream_of_requests(url: str, *, chunked: bool) -> None:
-    with requests.post(url, data=STREAM, headers=HEADERS, stream=True, timeout=0.2) as response:
+    with requests.post(url, data=STREAM, headers=HEADERS, stream=True, timeout=9) as response:
         assert ("transfer-encoding" in response.headers) is chunked
-        for _ in response.iter_content(len(_EVENT)):
-            pass
+        pieces = response.iter_content(len(_EVENT))
+        next(pieces)
+        _impatient(response.raw)
+        list(pieces)
 
 
 _EVENT = b'data: {"id":"chatcmpl-1","model":"gpt-4o","choices":[{"delta":{"content":"x"}}]}\n\n'
