@@ -49,6 +49,29 @@ def main():
 main()
 """
 
+HUNG = """
+import atexit, threading
+from opentelemetry.sdk.trace import ReadableSpan
+from spanledger.instrumentation.work import opening
+opening.OPENING_TIMEOUT_S = 0.1
+ledger = opening.Opening(threading.Event().wait)
+ledger.on_end(ReadableSpan("work"))
+# Whoever is asked once more at the end does not wait once more.
+atexit.register(ledger.flush, 10 ** 6)
+"""
+
+BEHIND = """
+import threading
+from spanledger.instrumentation import attribution, track
+with attribution(tenant="acme"):
+    # What Python refuses to import once the main thread has ended is there.
+    pass
+def work():
+    threading.main_thread().join()
+    track("a", "behind")
+threading.Thread(target=work).start()
+"""
+
 NESTED = """
 import os, signal, sys, threading
 from spanledger.instrumentation import flush, track
@@ -102,6 +125,17 @@ def test_a_stream_that_is_open_at_the_end_is_journaled_once(application: Applica
 def test_a_process_ends_whatever_is_recorded_behind_its_end(application: Application) -> None:
     """No thread is started, nor waited for, once none runs."""
     assert ended(application, LATE) == 1
+
+
+def test_a_ledger_that_hangs_while_it_is_opened_holds_no_process(application: Application) -> None:
+    """The process waits for it as long as it waits for any ledger, once, and ends."""
+    assert ended(application, HUNG) == 0
+
+
+def test_work_of_a_thread_that_outlives_the_main_one_is_journaled(application: Application) -> None:
+    """Also if the ledger is opened for it: a thread of the application's is as good as another."""
+    assert ended(application, BEHIND) == 0
+    assert [text(span, a.LEDGER_OPERATION) for span in application.journaled()] == ["behind"]
 
 
 @pytest.mark.parametrize("where", ["opening", "writer"])

@@ -61,10 +61,11 @@ class UsageKeeper:
     byte is searched and joined once, however long its event is.
     """
 
-    __slots__ = ("_dropped_to_return", "_held", "_held_bytes")
+    __slots__ = ("_dropped_to_return", "_held_bytes", "held")
 
     def __init__(self) -> None:
-        self._held: list[bytes] = []
+        self.held: list[bytes] = []
+        """An event without its end, in the pieces in which it came."""
         self._held_bytes = 0
         self._dropped_to_return = False
         """Whether the last that came was the end of a dropped event, and a newline may still belong to it."""
@@ -74,7 +75,7 @@ class UsageKeeper:
         if self._dropped_to_return and chunk:
             self._dropped_to_return = False
             chunk = chunk.removeprefix(b"\n")
-        held = self._held
+        held = self.held
         if not held and chunk.endswith(b"\n\n"):
             return _kept(chunk)[0]
         # What is held has no end, but one may have begun with its last byte.
@@ -87,19 +88,19 @@ class UsageKeeper:
             return b""
         passing, dropped = _kept(b"".join((*held, chunk[:cut])))
         self._dropped_to_return = dropped and cut == len(chunk) and chunk.endswith(b"\r")
-        self._held, self._held_bytes = [], 0
+        self.held, self._held_bytes = [], 0
         self._hold(chunk[cut:])
         return passing
 
     def rest(self) -> bytes:
         """What waited for a rest that did not come."""
-        held = b"".join(self._held)
-        self._held, self._held_bytes = [], 0
+        held = b"".join(self.held)
+        self.held, self._held_bytes = [], 0
         return _kept(held)[0]
 
     def _hold(self, chunk: bytes) -> None:
         if chunk:
-            self._held.append(chunk)
+            self.held.append(chunk)
             self._held_bytes += len(chunk)
 
 
