@@ -60,18 +60,6 @@ ledger.on_end(ReadableSpan("work"))
 atexit.register(ledger.flush, 10 ** 6)
 """
 
-BEHIND = """
-import threading
-from spanledger.instrumentation import attribution, track
-with attribution(tenant="acme"):
-    # What Python refuses to import once the main thread has ended is there.
-    pass
-def work():
-    threading.main_thread().join()
-    track("a", "behind")
-threading.Thread(target=work).start()
-"""
-
 NESTED = """
 import os, signal, sys, threading
 from spanledger.instrumentation import flush, track
@@ -130,12 +118,6 @@ def test_a_process_ends_whatever_is_recorded_behind_its_end(application: Applica
 def test_a_ledger_that_hangs_while_it_is_opened_holds_no_process(application: Application) -> None:
     """The process waits for it as long as it waits for any ledger, once, and ends."""
     assert ended(application, HUNG) == 0
-
-
-def test_work_of_a_thread_that_outlives_the_main_one_is_journaled(application: Application) -> None:
-    """Also if the ledger is opened for it: a thread of the application's is as good as another."""
-    assert ended(application, BEHIND) == 0
-    assert [text(span, a.LEDGER_OPERATION) for span in application.journaled()] == ["behind"]
 
 
 @pytest.mark.parametrize("where", ["opening", "writer"])
