@@ -72,12 +72,12 @@ class UsageKeeper:
 
     def passed(self, chunk: bytes) -> bytes:
         """What the application is given of these bytes and of what waited."""
+        held = self.held
+        if not held and not self._dropped_to_return and chunk.endswith(b"\n\n"):
+            return _kept(chunk)[0]
         if self._dropped_to_return and chunk:
             self._dropped_to_return = False
             chunk = chunk.removeprefix(b"\n")
-        held = self.held
-        if not held and chunk.endswith(b"\n\n"):
-            return _kept(chunk)[0]
         # What is held has no end, but one may have begun with its last byte.
         begun = held[-1][-1:] if held else b""
         cut = _last_end(begun + chunk) - len(begun)
@@ -106,16 +106,18 @@ class UsageKeeper:
 
 def _last_end(data: bytes) -> int:
     """Where the last whole event ends; 0 if there is none."""
-    last = 0
-    for blank in _BLANKS:
-        begin = data.rfind(blank)
-        if begin >= 0:
-            last = max(last, begin + 2 + (data[begin + 1 : begin + 3] == b"\r\n"))
+    newlines = data.rfind(b"\n\n")
+    last = newlines + 2 if newlines >= 0 else 0
+    if data.find(b"\r") >= 0:
+        for blank in _BLANKS:
+            begin = data.rfind(blank)
+            if begin >= 0:
+                last = max(last, begin + 2 + (data[begin + 1 : begin + 3] == b"\r\n"))
     return last
 
 
-_BLANKS: Final = (b"\n\n", b"\n\r", b"\r\r")
-"""What every two ends of lines have in them: all but `\\r\\n`, which is one."""
+_BLANKS: Final = (b"\n\r", b"\r\r")
+"""What two ends of lines have in them, other than newlines alone; `\\r\\n` is one."""
 
 
 def _kept(events: bytes) -> tuple[bytes, bool]:
