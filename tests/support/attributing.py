@@ -1,9 +1,9 @@
 """What spans that start here and now are stamped with."""
 
 import asyncio
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import cast
+from typing import TypeVar, cast
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
@@ -11,6 +11,8 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from spanledger.instrumentation import AttributionSpanProcessor
 from spanledger.instrumentation.work.sink import Sink, sinks
 from spanledger.schemas.attributes import LEDGER_PREFIX
+
+_R = TypeVar("_R")
 
 provider = TracerProvider(shutdown_on_exit=False)
 provider.add_span_processor(AttributionSpanProcessor())
@@ -31,6 +33,15 @@ async def stamped_in_task() -> dict[str, object]:
 async def _stamped() -> dict[str, object]:
     await asyncio.sleep(0)
     return stamped()
+
+
+def plainly(function: Callable[[], _R]) -> Callable[[], _R]:
+    """A plain function that hands on what another makes, as many a decorator has it."""
+
+    def handing_on() -> _R:
+        return function()
+
+    return handing_on
 
 
 class Taken(SpanProcessor):

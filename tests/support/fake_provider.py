@@ -43,6 +43,8 @@ class Plan:
     """Answer this instead."""
     raw: bytes | None = None
     """Write these bytes instead of any HTTP of ours, and close the connection."""
+    held: bool = False
+    """Wait for `gate` before the connection is closed."""
     content_type: str = ""
     gate: threading.Event = field(default_factory=threading.Event)
 
@@ -123,6 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
         if plan.raw is not None:
             self.close_connection = True
             self.wfile.write(plan.raw)
+            if plan.held:
+                plan.gate.wait(GATE_SECONDS_MAX)
             return
         if plan.status >= 400:
             provider.truths.append(Truth(status=plan.status))

@@ -49,8 +49,8 @@ def standing(made: Claim, received_s: int = 20) -> Standing:
     return stand(made, received_s * SECOND_NS)
 
 
-def net(*settlements: Settlement) -> Counter[tuple[str, str]]:
-    """(tenant, unit) → net quantity over everything that was posted and withdrawn."""
+def still_open(*settlements: Settlement) -> list[Charge]:
+    """What was posted and not withdrawn."""
     opened: dict[bytes, Charge] = {}
     for settlement in settlements:
         for charge_id in settlement.withdrawn:
@@ -58,8 +58,13 @@ def net(*settlements: Settlement) -> Counter[tuple[str, str]]:
         for charge in settlement.charges:
             assert charge.charge_id not in opened
             opened[charge.charge_id] = charge
+    return list(opened.values())
+
+
+def net(*settlements: Settlement) -> Counter[tuple[str, str]]:
+    """(tenant, unit) → net quantity over everything that was posted and withdrawn."""
     total: Counter[tuple[str, str]] = Counter()
-    for charge in opened.values():
+    for charge in still_open(*settlements):
         total.update({("requests", ""): int(charge.kind == "charge")})
         who = charge.claim.attribution.tenant
         total.update({(who, unit): number for unit, number in charge.claim.usage.items()})

@@ -49,6 +49,17 @@ def main():
 main()
 """
 
+HUNG = """
+import atexit, threading
+from opentelemetry.sdk.trace import ReadableSpan
+from spanledger.instrumentation.work import opening
+opening.OPENING_TIMEOUT_S = 0.1
+ledger = opening.Opening(threading.Event().wait)
+ledger.on_end(ReadableSpan("work"))
+# Whoever is asked once more at the end does not wait once more.
+atexit.register(ledger.flush, 10 ** 6)
+"""
+
 NESTED = """
 import os, signal, sys, threading
 from spanledger.instrumentation import flush, track
@@ -102,6 +113,11 @@ def test_a_stream_that_is_open_at_the_end_is_journaled_once(application: Applica
 def test_a_process_ends_whatever_is_recorded_behind_its_end(application: Application) -> None:
     """No thread is started, nor waited for, once none runs."""
     assert ended(application, LATE) == 1
+
+
+def test_a_ledger_that_hangs_while_it_is_opened_holds_no_process(application: Application) -> None:
+    """The process waits for it as long as it waits for any ledger, once, and ends."""
+    assert ended(application, HUNG) == 0
 
 
 @pytest.mark.parametrize("where", ["opening", "writer"])

@@ -1,11 +1,16 @@
 """HTTP clients without any SDK: each is metered once, whole and streamed, sync and async."""
 
+import threading
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
+import requests
+import urllib3
 from support.fake_provider import FakeProvider, Plan
 from support.metered import Metered
-from support.raw_clients import CLIENTS, STREAM, WHOLE
+from support.raw_clients import CLIENTS, HEADERS, STREAM, WHOLE
 from support.truths import assert_metered
 
 URL = "/v1/chat/completions"
@@ -54,3 +59,115 @@ def test_a_broken_stream_is_an_estimate(provider: FakeProvider, metered: Metered
     (claim,) = metered.claims()
     assert claim.usage_source == "estimated"
     assert claim.response_id == "chatcmpl-1"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+def test_a_body_that_is_preloaded_as_it_came_is_inflated_for_us(
+    provider: FakeProvider, metered: Metered, encoding: str
+) -> None:
+    """The application wants the compressed bytes and gets them; the counts are the provider's."""
+    provider.plans.append(Plan(encoding=encoding))
+    with urllib3.PoolManager() as pool:
+        response = pool.request("POST", provider.url + URL, body=WHOLE, headers=HEADERS, decode_content=False)
+    assert b"usage" not in response.data
+    assert_metered(provider, metered)
+
+
+@pytest.mark.parametrize("encoding", ["none that we know", "gzip, gzip"])
+def test_a_preloaded_body_of_another_encoding_is_missing(
+    provider: FakeProvider, metered: Metered, encoding: str
+) -> None:
+    """What we cannot undo passes, and is no failure."""
+    body = (
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: %b\r\ncontent-length: 3\r\n\r\n\0\1\2"
+    )
+    provider.plans.append(Plan(raw=body % encoding.encode()))
+    with urllib3.PoolManager() as pool:
+        response = pool.request("POST", provider.url + URL, body=WHOLE, headers=HEADERS, decode_content=False)
+    assert response.data == b"\0\1\2"
+    assert [(claim.usage, claim.usage_source) for claim in metered.claims()] == [({}, "missing")]
+
+
+def _impatient(raw: Any) -> None:  # noqa: ANN401 (what lies beneath has no public name)
+    """From now on a read that has to wait at all is a read timeout."""
+    raw._fp.fp.raw._sock.settimeout(0.01)
+
+
+def _stream_of_urllib3(url: str, *, chunked: bool) -> None:
+    with urllib3.PoolManager(retries=False) as pool:
+        response = pool.request("POST", url, body=STREAM, headers=HEADERS, preload_content=False)
+        assert response.chunked is chunked
+        pieces = iter(response.stream(len(_EVENT)))
+        next(pieces)
+        _impatient(response)
+        list(pieces)
+
+
+def _stream_of_requests(url: str, *, chunked: bool) -> None:
+    with requests.post(url, data=STREAM, headers=HEADERS, stream=True, timeout=9) as response:
+        assert ("transfer-encoding" in response.headers) is chunked
+        pieces = response.iter_content(len(_EVENT))
+        next(pieces)
+        _impatient(response.raw)
+        list(pieces)
+
+
+_EVENT = b'data: {"id":"chatcmpl-1","model":"gpt-4o","choices":[{"delta":{"content":"x"}}]}\n\n'
+_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+_CHUNKED = _HEAD + b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(_EVENT), _EVENT)
+_OF_A_LENGTH = _HEAD + b"content-length: 9999\r\n\r\n" + _EVENT
+
+BREAKS = {
+    "silent, chunked": (Plan(wait_after=2), True, "ReadTimeoutError"),
+    "silent, of a length": (Plan(raw=_OF_A_LENGTH, held=True), False, "ReadTimeoutError"),
+    "lost between chunks": (Plan(raw=_CHUNKED), True, "ProtocolError"),
+    "lost in a chunk": (Plan(raw=_CHUNKED + b"FF\r\ndata"), True, "ProtocolError"),
+    "lost, of a length": (Plan(raw=_OF_A_LENGTH), False, "ProtocolError"),
+    "no chunk": (Plan(raw=_CHUNKED + b"no length\r\n"), True, "ProtocolError"),
+}
+
+
+@pytest.mark.parametrize("breaks", BREAKS)
+@pytest.mark.parametrize(
+    ("stream", "raises"),
+    [
+        (_stream_of_urllib3, urllib3.exceptions.HTTPError),
+        (_stream_of_requests, requests.exceptions.RequestException),
+    ],
+    ids=["urllib3", "requests"],
+)
+def test_what_breaks_a_stream_off_is_named(
+    provider: FakeProvider,
+    metered: Metered,
+    stream: Callable[..., None],
+    raises: type[Exception],
+    breaks: str,
+) -> None:
+    """A read timeout, a connection that is lost, a body that is none: an estimate, and urllib3's name of the error."""
+    template, chunked, error = BREAKS[breaks]
+    plan = replace(template, gate=threading.Event())
+    provider.plans.append(plan)
+    try:
+        with pytest.raises(raises):
+            stream(provider.url + URL, chunked=chunked)
+    finally:
+        plan.gate.set()
+    (claim,) = metered.claims()
+    assert (claim.error_type, claim.status) == (f"urllib3.exceptions.{error}", "error")
+    assert (claim.usage_source, claim.response_id) == ("estimated", "chatcmpl-1")
+
+
+@pytest.mark.parametrize("close", [True, False], ids=["closed", "left"])
+def test_a_stream_that_the_application_leaves_is_no_error(
+    provider: FakeProvider, metered: Metered, *, close: bool
+) -> None:
+    """It wants no more: nothing broke."""
+    with urllib3.PoolManager() as pool:
+        response = pool.request("POST", provider.url + URL, body=STREAM, headers=HEADERS, preload_content=False)
+        pieces = response.stream()
+        next(iter(pieces))
+        if close:
+            response.close()
+        del pieces
+    (claim,) = metered.claims()
+    assert (claim.error_type, claim.usage_source) == ("", "estimated")

@@ -33,7 +33,7 @@ from spanledger.exporter.rate.overlay import STANDARD_TIERS
 from spanledger.exporter.rate.providers import ANY, MODEL_CHARS_MAX, Providers, Reference
 from spanledger.exporter.rate.rated import Reason
 from spanledger.exporter.rate.snapshot import snapshot_of, stated_prices, text_of
-from spanledger.exporter.rate.supplement import supplemented
+from spanledger.exporter.rate.supplement import UNITS, supplemented
 from spanledger.exporter.rate.tariff import Dimensions, Minimum, Miss, Quote, Sought, Step, Steps, Tariff, list_price
 
 DIGEST_CHARS: Final = 16
@@ -59,14 +59,14 @@ class GenaiPrices:
         self,
         providers: Iterable[Provider] | None = None,
         version: str = library_version,
-        units: Mapping[str, Any] = unit_data,
+        units: Mapping[str, Any] | None = None,
     ) -> None:
         self.providers = supplemented(bundled_providers) if providers is None else list(providers)
         self._by_id = {provider.id: provider for provider in self.providers}
         self.names = Providers(self._by_id)
         self._version = version
-        self._unit_data = units
-        self._registry = UnitRegistry(units)
+        self._unit_data: Mapping[str, Any] = {**unit_data, **UNITS} if units is None else units
+        self._registry = UnitRegistry(self._unit_data)
         self.units: Mapping[str, Dimensions] = {
             name: frozenset(unit.dimensions.items()) for name, unit in self._registry.units.items()
         }

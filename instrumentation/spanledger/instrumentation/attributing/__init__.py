@@ -2,6 +2,7 @@
 
 fields.py       names and values as a caller gives them → attributes
 block.py        `attribution(…)`: a block, and a decorator of anything that can be called
+kinds.py        what kind of function a callable is, and what it gave back that has not run yet
 stepping.py     generators: attributed while they run, not while their consumer does
 applied.py      a context made current, and taken off again
 threads.py      threads, timers, thread pools: what is started for somebody stays for them

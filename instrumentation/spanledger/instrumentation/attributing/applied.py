@@ -26,7 +26,7 @@ def attributed(context: Context, said: Mapping[str, str]) -> Context:
 def replaced(context: Context, stated: Mapping[str, str]) -> Context:
     """A context in which exactly this is said."""
     for name in get_all(context):
-        if name.startswith(a.LEDGER_PREFIX) and name not in stated:
+        if str(name).startswith(a.LEDGER_PREFIX) and name not in stated:
             context = remove_baggage(name, context)
     for name, value in stated.items():
         context = set_baggage(name, value, context)

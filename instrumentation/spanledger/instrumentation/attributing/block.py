@@ -7,7 +7,6 @@ times, at once, by any threads and tasks: what it opened is kept in the context,
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from functools import wraps
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar, cast
 
@@ -16,6 +15,7 @@ from opentelemetry.context import Context
 from spanledger.instrumentation.attributing.applied import Applied, Change, attributed
 from spanledger.instrumentation.attributing.fields import attributes_of
 from spanledger.instrumentation.attributing.installing import install
+from spanledger.instrumentation.attributing.kinds import Kind, deferred, giving, kind_of
 from spanledger.instrumentation.attributing.stepping import async_generator, generator
 
 _P = ParamSpec("_P")
@@ -73,23 +73,37 @@ class attribution:  # noqa: N801 (read as a statement: `with attribution(tenant=
 def decorated(function: Callable[..., object], change: Change) -> Callable[..., object]:
     """A function of the same kind that runs in a changed context."""
     install()
-    if isasyncgenfunction(function):
-        return async_generator(function, change)
-    if isgeneratorfunction(function):
-        return generator(function, change)
-    if iscoroutinefunction(function):
-        awaited = cast("Callable[..., Awaitable[object]]", function)
+    return _of_kind(kind_of(function), function, change)
 
-        @wraps(function)
-        async def in_coroutine(*args: object, **kwargs: object) -> object:
-            with Applied(change):
-                return await awaited(*args, **kwargs)
 
-        return in_coroutine
+def _of_kind(kind: Kind, function: Callable[..., object], change: Change) -> Callable[..., object]:
+    match kind:
+        case Kind.FUNCTION:
+            return _function(function, change)
+        case Kind.COROUTINE:
+            return _coroutine(cast("Callable[..., Awaitable[object]]", function), change)
+        case Kind.GENERATOR:
+            return generator(function, change)
+        case Kind.ASYNC_GENERATOR:
+            return async_generator(function, change)
 
+
+def _function(function: Callable[..., object], change: Change) -> Callable[..., object]:
     @wraps(function)
     def in_function(*args: object, **kwargs: object) -> object:
         with Applied(change):
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+        kind = deferred(result)
+        # Nothing of it has run yet: it runs in the changed context too.
+        return result if kind is None else _of_kind(kind, giving(result), change)()
 
     return in_function
+
+
+def _coroutine(function: Callable[..., Awaitable[object]], change: Change) -> Callable[..., object]:
+    @wraps(function)
+    async def in_coroutine(*args: object, **kwargs: object) -> object:
+        with Applied(change):
+            return await function(*args, **kwargs)
+
+    return in_coroutine

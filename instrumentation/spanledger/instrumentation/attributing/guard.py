@@ -89,7 +89,8 @@ def take_back(carrier: object) -> None:
     if not isinstance(carrier, MutableMapping):
         return
     headers = cast("MutableMapping[str, object]", carrier)
-    for header in [name for name in headers if name.lower() == BAGGAGE]:
+    # Not every mapping that headers go into has nothing but text for names.
+    for header in [name for name in headers if str(name).lower() == BAGGAGE]:
         members = str(headers[header]).split(",")
         others = [member for member in members if not is_ledgers(member)]
         if others and others != members:
@@ -99,7 +100,7 @@ def take_back(carrier: object) -> None:
 
 
 def _ledger_baggage(context: Context) -> dict[str, str]:
-    return {name: str(value) for name, value in get_all(context).items() if name.startswith(a.LEDGER_PREFIX)}
+    return {name: str(value) for name, value in get_all(context).items() if str(name).startswith(a.LEDGER_PREFIX)}
 
 
 def _guarded_extract(extract: Callable[..., Context]) -> Callable[..., Context]:
@@ -120,12 +121,13 @@ def _guarded_inject(inject: Callable[..., None]) -> Callable[..., None]:
     def guarded(
         propagator: W3CBaggagePropagator, carrier: Any, context: Context | None = None, *args: Any, **kwargs: Any
     ) -> None:
+        told = get_current() if context is None else context
         try:
-            context = sent(get_current() if context is None else context)
+            told = sent(told)
             take_back(carrier)
         except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
-            failed("outbound baggage cannot be judged, none is sent", error)
-            return
-        inject(propagator, carrier, context, *args, **kwargs)
+            failed("outbound baggage cannot be judged, none of ours is sent", error)
+            told = replaced(told, _NOTHING)
+        inject(propagator, carrier, told, *args, **kwargs)
 
     return guarded

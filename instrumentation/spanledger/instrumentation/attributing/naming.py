@@ -15,7 +15,8 @@ BAGGAGE_CHARS_MAX: Final = 8_192
 
 def names_of(said: Mapping[str, object]) -> dict[str, object]:
     """Of what is said under `ledger.…` the fields; nothing else."""
-    return {name.removeprefix(LEDGER_PREFIX): value for name, value in said.items() if name.startswith(LEDGER_PREFIX)}
+    names = ((str(name), value) for name, value in said.items())
+    return {name.removeprefix(LEDGER_PREFIX): value for name, value in names if name.startswith(LEDGER_PREFIX)}
 
 
 def fields_in(baggage: str) -> dict[str, object]:

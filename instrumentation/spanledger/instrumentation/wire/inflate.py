@@ -46,6 +46,12 @@ def inflater(encoding: str) -> Inflate | None:
             raise UnreadableEncodingError(encoding)
 
 
+def inflated(encoding: str, body: bytes) -> bytes:
+    """A whole body as it was before a `content-encoding`. Raises `UnreadableEncodingError`, or what the codec does."""
+    inflate = inflater(encoding)
+    return body if inflate is None else b"".join(inflate(body))
+
+
 def _zlib(bits: int) -> Inflate:
     inflating = zlib.decompressobj(bits)
 

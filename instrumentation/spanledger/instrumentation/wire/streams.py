@@ -19,6 +19,8 @@ EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What reading an answer raises that is not what it should be."""
 
+_LINE_ENDS: Final = (b"\n", b"\r")
+
 _documents: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -90,7 +92,7 @@ class Lines(_Events):
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes: whole events without a mark cost a search each."""
-        if self._at_line and chunk.endswith(b"\n"):
+        if self._at_line and chunk.endswith(_LINE_ENDS):
             find = chunk.find
             for mark in self._marks:
                 if find(mark) >= 0:
@@ -109,9 +111,10 @@ class Lines(_Events):
         super().end()
 
     def _feed_lines(self, chunk: bytes) -> None:
-        cut = chunk.rfind(b"\n") + 1
+        cut = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
         if cut:
-            lines = b"".join((*self._rest, chunk[:cut])).split(b"\n")
+            # A line may end with a newline, a return, or both; an empty one says nothing.
+            lines = b"".join((*self._rest, chunk[:cut])).replace(b"\r", b"\n").split(b"\n")
             self._rest, self._rest_bytes = [], 0
             for number, line in enumerate(lines):
                 if number or not self._skipping:

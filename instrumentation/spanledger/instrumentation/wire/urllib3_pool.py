@@ -1,7 +1,7 @@
 """urllib3: `HTTPConnectionPool.urlopen`, and its responses, read piece by piece. botocore sends by it too.
 
 A response gives its bytes by two methods, one for chunked bodies and one for others; both are looked at on the response
-itself, as they come from the wire.
+itself, as they come from the wire. What breaks off either of them passes one place, where it gets urllib3's own name.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -9,18 +9,24 @@ itself, as they come from the wire.
 
 import functools
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any, Final
 
 from spanledger.instrumentation.wire.attempt import Attempt, Flow
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks, Method
+from spanledger.instrumentation.wire.inflate import UnreadableEncodingError, inflated
 from spanledger.instrumentation.wire.meter import Owner
 
 _READS: Final = ("_fp_read", "_handle_chunk")
 
 _ENDS: Final = ("release_conn", "close")
+
+_LENGTH: Final = "_update_chunk_length"
+
+_CATCHER: Final = "_error_catcher"
 
 
 def hook(library: ModuleType, hooks: Hooks) -> None:
@@ -70,41 +76,96 @@ def look_at(response: Any, attempt: Attempt) -> None:  # noqa: ANN401
     """Read what is here, or let it be read as it passes. Never raises."""
     try:
         headers = plain(response.headers)
-        # What was preloaded is inflated already.
         if (body := getattr(response, "_body", None)) is not None:
-            attempt.answered(response.status, headers, body)
+            whole = _preloaded(response, headers, body)
+            if whole is None:
+                attempt.end(response.status, headers)
+            else:
+                attempt.answered(response.status, headers, whole)
             return
         flow = Flow(attempt, response.status, headers)
+        look = _Look(flow)
         for name in _READS:
-            setattr(response, name, _looking(getattr(response, name), flow))
+            setattr(response, name, look.reading(getattr(response, name)))
         for name in _ENDS:
-            setattr(response, name, _ending(getattr(response, name), flow))
+            setattr(response, name, look.ending(getattr(response, name)))
+        setattr(response, _LENGTH, look.measuring(getattr(response, _LENGTH)))
+        setattr(response, _CATCHER, look.catching(getattr(response, _CATCHER)))
         weakref.finalize(response, flow.end)
     except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
         failed("read an answer")
         attempt.end(getattr(response, "status", 200))
 
 
-def _looking(original: Method, flow: Flow) -> Method:
-    def read(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        try:
+def _preloaded(response: Any, headers: Mapping[str, str], body: bytes) -> bytes | None:  # noqa: ANN401
+    """What was preloaded is inflated already, unless the application wanted it as it came. None: we cannot do it."""
+    if getattr(response, "decode_content", True):
+        return body
+    try:
+        return inflated(headers.get("content-encoding", ""), body)
+    except UnreadableEncodingError:
+        return None
+
+
+class _Look:
+    """One response, looked at as it is read: its bytes, its end, and what breaks it off."""
+
+    __slots__ = ("_breaking", "_flow")
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self._breaking = False
+
+    def reading(self, original: Method) -> Method:
+        take = self._flow.take
+
+        def read(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             data = original(*args, **kwargs)
-        except BaseException as error:
-            flow.end(error)
-            raise
-        if data:
-            flow.take(data)
-        return data
+            if data:
+                take(data)
+            return data
 
-    return read
+        return read
 
+    def ending(self, original: Method) -> Method:
+        def end() -> Any:  # noqa: ANN401
+            if not self._breaking:
+                self._flow.end()
+            return original()
 
-def _ending(original: Method, flow: Flow) -> Method:
-    def end() -> Any:  # noqa: ANN401
-        flow.end()
-        return original()
+        return end
 
-    return end
+    def measuring(self, original: Method) -> Method:
+        """What reads a chunk's length closes the response itself before it raises, and only then."""
+
+        def measure() -> None:
+            self._breaking = True
+            original()
+            self._breaking = False
+
+        return measure
+
+    def catching(self, original: Method) -> Callable[[], AbstractContextManager[None]]:
+        """urllib3's own catcher gives an error its name, and the connection back before anybody else hears of it."""
+
+        @contextmanager
+        def catch() -> Generator[None]:
+            try:
+                with original():
+                    try:
+                        yield
+                    except GeneratorExit:
+                        # Whoever iterates wants no more: nothing broke.
+                        raise
+                    except BaseException:
+                        self._breaking = True
+                        raise
+            except BaseException as error:
+                if self._breaking:
+                    self._flow.end(error)
+                raise
+
+        return catch
 
 
 def plain(headers: Any) -> Mapping[str, str]:  # noqa: ANN401

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 from spanledger.instrumentation.attributing.failing import failed
+from spanledger.instrumentation.attributing.kinds import name_of
 from spanledger.instrumentation.work.recording import Recording
 from spanledger.instrumentation.work.wrapping import watched
 
@@ -29,7 +30,7 @@ def record(
     """
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
-        name = operation or getattr(function, "__name__", "")
+        name = operation or name_of(function)
 
         def begin() -> "_Watch":
             return _Watch(Recording(service, name, 0, unit_type, {**dimensions}), units, record_on_error)

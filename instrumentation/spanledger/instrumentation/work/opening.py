@@ -1,8 +1,8 @@
 """Takes work at once, while what will journal it is loaded and opened in a thread: no caller waits for imports.
 
-Nothing is lost by it, and nothing overtakes: what waits is handed on in order. The interpreter does not end before the
-thread, and a flush waits for it. So does a fork, within a bound: in the child the thread would be gone in the middle of
-an import, and its module locked for ever. A child starts anew, with nothing of its parent's.
+Nothing is lost by it, and nothing overtakes: what waits is handed on in order. A flush waits for the thread. So does
+the end of the interpreter, within a bound, for a ledger may hang; and so does a fork: in the child the thread would be
+gone in the middle of an import, and its module locked for ever. A child starts anew, with nothing of its parent's.
 """
 
 import sys
@@ -77,14 +77,22 @@ class Opening(SpanProcessor):
         self._waiting: list[ReadableSpan] = []
         self._opened = threading.Event()
         self._unnested = Unnested()
+        self._given_up = False
         self._started = self._processor is not None
         if self._started:
             self._opened.set()
 
     def _wait(self, timeout_s: float) -> None:
         # Asked first: a handler may have interrupted who says so.
-        if self._processor is None:
+        if self._processor is None and not self._given_up:
             self._unnested.wait(self._opened.wait, timeout_s)
+
+    def _wait_at_the_end(self) -> None:
+        self.wait()
+        if self._started and self._processor is None:
+            # Whoever else ends the process does not wait a second time.
+            self._given_up = True
+            failed("work is not recorded", f"the ledger is not open {OPENING_TIMEOUT_S:g} s after the program's end")
 
     def _keep(self, span: ReadableSpan) -> None:
         if len(self._waiting) >= WAITING_SPANS_MAX:
@@ -109,11 +117,13 @@ class Opening(SpanProcessor):
             return
         flush_before_the_end(self)
         try:
-            # No daemon: after the last thread that is none, Python starts no more, and the journal needs one.
-            threading.Thread(target=self._run, name="spanledger-opening", daemon=False).start()
+            threading.Thread(target=self._run, name="spanledger-opening", daemon=True).start()
         except RuntimeError:
             # The interpreter is at its end and gives no more threads.
             self._run()
+            return
+        if not _before_threads_are_joined(self._wait_at_the_end):
+            self._wait_at_the_end()
 
     def _run(self) -> None:
         try:
@@ -130,6 +140,20 @@ class Opening(SpanProcessor):
                     return
             for span in waiting:
                 processor.on_end(span)
+
+
+def _before_threads_are_joined(call: Callable[[], None]) -> bool:
+    """Call this when the main thread ends; False if that is not to be had, or it has ended.
+
+    Handlers of `atexit` run too late: Python starts no more threads by then, and the journal needs one.
+    """
+    try:
+        # `concurrent.futures` waits for its threads by the same call, which has no public name.
+        register: Callable[[Callable[[], None]], None] = getattr(threading, "_register_atexit")  # noqa: B009
+        register(call)
+    except (AttributeError, RuntimeError):
+        return False
+    return True
 
 
 class _Disabled(SpanProcessor):

@@ -1,12 +1,16 @@
 """A function of any kind, watched: when it begins, what it returned, or what it raised. It stays of its kind.
 
-A generator ends when it is exhausted or its consumer wants no more; either is success.
+A generator ends when it is exhausted or its consumer wants no more; either is success. What a plain function gives back
+may be work yet to be done: a coroutine or generator that has not begun is handed on inside another of the same type, a
+future as it is, and either is told of when it is done.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from functools import partial, wraps
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, Protocol, cast
+
+from spanledger.instrumentation.attributing.kinds import Kind, deferred, giving, kind_of
+from spanledger.instrumentation.work.promises import when_done
 
 
 class Watch(Protocol):
@@ -23,13 +27,19 @@ class Watch(Protocol):
 
 def watched(function: Callable[..., Any], begin: Callable[[], Watch]) -> Callable[..., Any]:
     """A function whose every call is watched."""
-    if isasyncgenfunction(function):
-        return _async_generator(function, begin)
-    if isgeneratorfunction(function):
-        return _generator(function, begin)
-    if iscoroutinefunction(function):
-        return _coroutine(function, begin)
-    return _function(function, begin)
+    return _of_kind(kind_of(function), function, begin)
+
+
+def _of_kind(kind: Kind, function: Callable[..., Any], begin: Callable[[], Watch]) -> Callable[..., Any]:
+    match kind:
+        case Kind.FUNCTION:
+            return _function(function, begin)
+        case Kind.COROUTINE:
+            return _coroutine(function, begin)
+        case Kind.GENERATOR:
+            return _generator(function, begin)
+        case Kind.ASYNC_GENERATOR:
+            return _async_generator(function, begin)
 
 
 def _function(function: Callable[..., Any], begin: Callable[[], Watch]) -> Callable[..., Any]:
@@ -41,10 +51,20 @@ def _function(function: Callable[..., Any], begin: Callable[[], Watch]) -> Calla
         except BaseException as error:
             watch.failed(error)
             raise
-        watch.ended(result)
+        if (kind := deferred(result)) is not None:
+            return _of_kind(kind, giving(result), lambda: watch)()
+        if not when_done(result, partial(_done, watch)):
+            watch.ended(result)
         return result
 
     return watching
+
+
+def _done(watch: Watch, result: object, error: BaseException | None) -> None:
+    if error is None:
+        watch.ended(result)
+    else:
+        watch.failed(error)
 
 
 def _coroutine(function: Callable[..., Awaitable[Any]], begin: Callable[[], Watch]) -> Callable[..., Any]:

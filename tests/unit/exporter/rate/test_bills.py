@@ -123,6 +123,10 @@ BILLS = [
     Bill("mistral_ai", "mistral-ocr-latest", {"input_document_pages": 25}, "0.1"),
     # 1 000 * 3 + 500 * 15 and three searches at 10 per thousand
     Bill("anthropic", SONNET, {INPUT: 1000, OUTPUT: 500, "web_searches": 3}, "0.0405"),
+    # 1 000 * 3 + 500 * 15 and two searches at 10 per thousand; what is fetched is billed as the tokens it is, no more
+    Bill("anthropic", SONNET, {INPUT: 1000, OUTPUT: 500, u.WEB_SEARCHES: 2, u.WEB_FETCHES: 1}, "0.0305"),
+    # 1 000 * 1.50 + 500 * 7.50: half the price in a batch, and nothing for a fetch there either
+    Bill("anthropic", SONNET, {INPUT: 1000, OUTPUT: 500, u.WEB_FETCHES: 4}, "0.00525", tier="batch"),
     # 1 000 * 1 + 500 * 1 and one request at 12 per thousand
     Bill("perplexity", "sonar", {INPUT: 1000, OUTPUT: 500}, "0.0135"),
     # 1 000 * 2 + answer 500 * 8 + reasoning 2 000 * 3

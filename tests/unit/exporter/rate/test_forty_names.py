@@ -4,10 +4,11 @@ Thirty-three have a list price; six say nothing of their model, and have none.
 """
 
 import pytest
+from genai_prices.data_units import unit_data
 
 from spanledger.exporter import rate
 from spanledger.exporter.rate import catalogue
-from spanledger.exporter.rate.supplement import FINE_TUNED
+from spanledger.exporter.rate.supplement import FINE_TUNED, UNITS
 from spanledger.schemas.money import format_amount
 
 NOW = 1_795_264_800 * 10**9  # 2026-11-21 12:40 UTC
@@ -87,6 +88,30 @@ def test_what_we_add_to_the_catalogue_is_still_missing_there(model: str) -> None
     assert set(own) == {f"openai/{model}"}
     found = catalogue().rate({"input_tokens": 1}, provider="openai", model=f"{model}:acme::id", at_ns=NOW)
     assert found.price_id == f"openai/{model}"
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_what_we_say_is_free_is_no_unit_of_the_catalogue_yet(unit: str) -> None:
+    """Once the library knows a unit by itself, ours has to go."""
+    assert unit not in unit_data
+
+
+def test_what_is_free_is_free_with_every_model_of_its_provider_and_no_other() -> None:
+    """The zero is a price, stated in the book and on the line; another provider's fetches have none."""
+    usage = {"input_tokens": 1000, "web_fetches": 2}
+    listed = {one.price_id for one in rate.listings(catalogue(), provider="anthropic")}
+    free = {one.price_id for one in rate.listings(catalogue(), provider="anthropic") if one.unit == "web_fetches"}
+    assert free == listed
+    found = catalogue().rate(usage, provider="anthropic", model="claude-opus-4-5", at_ns=NOW)
+    assert [(line.unit, line.quantity, line.amount) for line in found.lines][1:] == [("web_fetches", 2, 0)]
+    assert catalogue().rate(usage, provider="openai", model="gpt-4o", at_ns=NOW).reason == "no_price_for_unit"
+
+
+def test_runs_of_code_are_charged_by_the_hour_and_stay_without_a_price() -> None:
+    """Some hours are free, and of the rest only the sum of a month is known: the count of runs is no price."""
+    usage = {"input_tokens": 1000, "code_executions": 1}
+    found = catalogue().rate(usage, provider="anthropic", model="claude-opus-4-5", at_ns=NOW)
+    assert (found.cost, found.reason) == (None, "no_price_for_unit")
 
 
 def test_a_fine_tune_costs_what_its_base_does_not() -> None:

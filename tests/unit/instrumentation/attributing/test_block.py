@@ -1,13 +1,15 @@
 import asyncio
+import types
 from collections.abc import AsyncGenerator, Generator
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from functools import partial
+from inspect import isasyncgen, isasyncgenfunction, iscoroutine, iscoroutinefunction, isgenerator, isgeneratorfunction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import baggage
 from opentelemetry.context import get_current
-from support.attributing import stamped, stamped_in_task, tracer
+from support.attributing import plainly, stamped, stamped_in_task, tracer
 
 from spanledger.instrumentation import attribution
 from spanledger.schemas import attributes as a
@@ -95,6 +97,76 @@ def test_functions_stay_what_they_are() -> None:
     assert (function.__name__, function.__doc__) == ("function", "Do it.")
     assert iscoroutinefunction(coroutine)
     assert asyncio.run(coroutine(4)) == (4, "acme")
+
+
+class Callable:
+    """An object that is called as a coroutine function is."""
+
+    async def __call__(self) -> object:
+        """Say whom it is for."""
+        await asyncio.sleep(0)
+        return stamped()
+
+
+def test_whatever_runs_a_coroutine_is_attributed_while_that_runs() -> None:
+    """A partial, an object, and a plain function that hands on what another made."""
+
+    async def coroutine(_: int = 0) -> object:
+        await asyncio.sleep(0)
+        return stamped()
+
+    attributing = attribution(tenant="acme")
+    made = attributing(lambda: coroutine(1))()
+    assert iscoroutine(made)
+    assert made.__name__ == "coroutine"
+    assert asyncio.run(made) == {"tenant": "acme"}
+    for function in (attributing(partial(coroutine, 1)), attributing(Callable())):
+        assert iscoroutinefunction(function)
+        assert asyncio.run(function()) == {"tenant": "acme"}
+
+
+def test_a_plain_function_that_gives_generators_is_attributed_while_those_run() -> None:
+    """They are generators still; one that somebody has begun already is left alone."""
+
+    def numbers() -> Generator[object, int, str]:
+        got = yield stamped()
+        yield got
+        return "done"
+
+    async def async_numbers() -> AsyncGenerator[object, None]:
+        yield stamped()
+
+    async def collect(made: AsyncGenerator[object, None]) -> list[object]:
+        return [each async for each in made]
+
+    attributing = attribution(tenant="acme")
+    made = attributing(plainly(numbers))()
+    assert isgenerator(made)
+    assert (next(made), made.send(5)) == ({"tenant": "acme"}, 5)
+    assert stamped() == {}
+    begun = numbers()
+    next(begun)
+    assert attributing(lambda: begun)() is begun
+    async_made = attributing(plainly(async_numbers))()
+    assert isasyncgen(async_made)
+    assert asyncio.run(collect(async_made)) == [{"tenant": "acme"}]
+
+
+def test_a_generator_that_can_be_awaited_stays_one() -> None:
+    """Nothing else that can be awaited is replaced by another: it is what the function gave."""
+
+    @types.coroutine
+    def awaitable() -> Generator[None, None, int]:
+        yield
+        return 7
+
+    made = awaitable()
+
+    async def wait() -> int:
+        return await attribution(tenant="acme")(lambda: made)()
+
+    assert attribution(tenant="acme")(lambda: made)() is made
+    assert asyncio.run(wait()) == 7
 
 
 def test_a_generator_is_attributed_while_it_runs_and_its_consumer_is_not() -> None:

@@ -1,4 +1,5 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import cast
 
 import pytest
 from opentelemetry import baggage
@@ -88,6 +89,33 @@ def test_other_baggage_passes() -> None:
     carrier: dict[str, str] = {}
     W3CBaggagePropagator().inject(carrier, baggage.set_baggage("color", "red"))
     assert carrier == {"baggage": "color=red"}
+
+
+class Unlisted(dict[object, str]):
+    """Headers that are written and never listed."""
+
+    def __iter__(self) -> Iterator[object]:
+        """Refuse."""
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("made", [lambda: {1: "x", None: "y", b"baggage": "z"}, Unlisted])
+def test_headers_of_any_kind_are_told_what_they_would_be_told_without_us(
+    made: Callable[[], dict[object, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its names are: the application's own baggage is sent, as the propagator sends it."""
+    monkeypatch.setenv(HOSTS, "*.corp")
+    carrier = made()
+    before = dict(carrier.items())
+    with (
+        attribution(tenant="acme"),
+        tracer.start_as_current_span("GET", attributes={a.URL_FULL: "https://stranger/"}),
+    ):
+        context = baggage.set_baggage("color", "red")
+        W3CBaggagePropagator().inject(
+            cast("dict[str, str]", carrier), baggage.set_baggage(cast("str", 7), "x", context)
+        )
+    assert dict(carrier.items()) == {**before, "baggage": "color=red,7=x"}
 
 
 @pytest.mark.parametrize(

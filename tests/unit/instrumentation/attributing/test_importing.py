@@ -1,6 +1,8 @@
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -27,6 +29,63 @@ def test_a_library_is_heard_of_once_it_has_run(module: str) -> None:
     assert import_module(module).said == "hello"
     assert seen == ["hello"]
     assert sys.meta_path == finders
+
+
+def test_looking_for_a_library_is_not_importing_it(module: str) -> None:
+    """An application may ask whether it is there, as often as it likes: it is told of once, when it has run."""
+    finders = list(sys.meta_path)
+    seen: list[object] = []
+    when_imported(module, lambda: seen.append(getattr(sys.modules[module], "said", None)))
+    for _ in range(3):
+        found = find_spec(module)
+        assert found is not None
+        assert found.name == module
+    assert seen == []
+    assert import_module(module).said == "hello"
+    assert seen == ["hello"]
+    assert sys.meta_path == finders
+
+
+def test_a_library_whose_import_failed_is_heard_of_later(module: str, tmp_path: Path) -> None:
+    """The application may try again."""
+    seen: list[str] = []
+    (tmp_path / f"{module}.py").write_text("raise ImportError")
+    when_imported(module, lambda: seen.append(module))
+    with pytest.raises(ImportError):
+        import_module(module)
+    assert seen == []
+    (tmp_path / f"{module}.py").write_text("said = 'hello again'")
+    assert import_module(module).said == "hello again"
+    assert seen == [module]
+
+
+def test_a_library_that_is_not_there_stays_so() -> None:
+    """The error is Python's own, and so is the answer of who looks for it."""
+    when_imported("no_such_module", _fail)
+    try:
+        assert find_spec("no_such_module") is None
+        with pytest.raises(ModuleNotFoundError):
+            import_module("no_such_module")
+    finally:
+        del sys.meta_path[0]
+
+
+def test_another_module_of_the_same_archive_is_not_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All modules of one archive have one loader."""
+    with ZipFile(tmp_path / "archive.zip", "w") as archive:
+        archive.writestr("archived_one.py", "")
+        archive.writestr("archived_two.py", "")
+    monkeypatch.syspath_prepend(str(tmp_path / "archive.zip"))
+    seen: list[str] = []
+    when_imported("archived_two", lambda: seen.append("two"))
+    for _ in range(2):
+        assert find_spec("archived_two") is not None
+    import_module("archived_one")
+    assert seen == []
+    import_module("archived_two")
+    assert seen == ["two"]
+    for name in ("archived_one", "archived_two"):
+        monkeypatch.delitem(sys.modules, name)
 
 
 def test_a_library_that_is_there_is_heard_of_at_once() -> None:
