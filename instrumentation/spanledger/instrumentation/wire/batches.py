@@ -132,13 +132,14 @@ class ResultLines:
         """Take the next bytes: of another file nothing is kept."""
         begin = 0
         while not self._other and begin < len(chunk):
-            end = chunk.find(b"\n", begin)
             if not (self._known or self._may_begin(chunk[begin : begin + HEAD_BYTES])):
                 self._give_up()
-            elif end < 0:
+                return
+            end = chunk.find(b"\n", begin)
+            if end < 0:
                 self._keep(chunk, begin)
                 return
-            elif self._skipping:
+            if self._skipping:
                 self._skipping = False
             else:
                 self._line(b"".join((*self._forget(), chunk[begin:end])))
