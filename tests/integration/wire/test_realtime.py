@@ -5,15 +5,19 @@ import json
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from support.desk import Desk
 from support.metered import Metered, metering
 from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
+from spanledger.exporter.store import Store
 from spanledger.instrumentation import attribution
 from spanledger.schemas import attributes as a
 from spanledger.schemas import units as u
@@ -171,6 +175,25 @@ def test_a_response_is_a_usage_span(host: str, session: Callable[[str], list[str
     }
     assert metered.spans[0].attributes is not None
     assert metered.spans[0].attributes[a.FINISH_REASONS] == ("completed",)
+
+
+def test_a_session_has_its_price(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each modality at its own, in millionths: 59 * 4 + 60 * 0.4 + 9 * 32 + 4 * 0.4 in, 30 * 16 + 91 * 64 out."""
+    with answering(*SAID[2:4]) as host:
+        monkeypatch.setenv("SPANLEDGER_ENDPOINTS", f"{host}=openai")
+        with metering() as metered, connect(f"ws://{host}/v1/realtime?model=gpt-realtime") as connection:
+            connection.send("{}")
+            connection.recv()
+            connection.recv()
+            connection.send("{}")
+    desk = Desk(store, tmp_path / "journal")
+    try:
+        desk.post(encode_spans(metered.spans).SerializeToString())
+    finally:
+        desk.writer.close()
+    assert store.query("SELECT model, cost_state, toString(cost) FROM charges") == [
+        ("gpt-realtime", "priced", "0.0068536")
+    ]
 
 
 def test_responses_come_by_sockets_too(monkeypatch: pytest.MonkeyPatch) -> None:
