@@ -12,7 +12,7 @@ import openai
 import pytest
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from support.desk import Desk
-from support.metered import Metered, metering
+from support.metered import metering
 from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
@@ -218,22 +218,16 @@ def test_responses_come_by_sockets_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (claim.response_id, claim.call.response_model) == ("resp_9", "gpt-4o-2024-08-06")
 
 
-@pytest.mark.parametrize("path", ["/v1/realtime", "/chat"])
-def test_other_sockets_are_left_alone(metered_elsewhere: Metered, path: str) -> None:
-    """A host that nobody named, and another path: messages pass, nothing is metered."""
-    with answering(*SAID) as host, connect(f"ws://{host}{path}") as connection:
-        connection.send("{}")
-        assert [connection.recv() for _ in SAID] == SAID
-        connection.send("{}")
-    assert not metered_elsewhere.spans
-
-
-@pytest.fixture
-def metered_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Generator[Metered]:
-    """Every instrumentor on, and another host named."""
-    monkeypatch.setenv("SPANLEDGER_ENDPOINTS", "127.0.0.1:1=openai")
-    with metering() as running:
-        yield running
+@pytest.mark.parametrize(("path", "named"), [("/v1/realtime", ""), ("/chat", "=openai"), ("/v1/realtime", "=cohere")])
+def test_other_sockets_are_left_alone(monkeypatch: pytest.MonkeyPatch, path: str, named: str) -> None:
+    """A host that nobody named, another path, another API: messages pass, nothing is metered."""
+    with answering(*SAID) as host:
+        monkeypatch.setenv("SPANLEDGER_ENDPOINTS", f"{host}{named}" if named else "127.0.0.1:1=openai")
+        with metering() as metered, connect(f"ws://{host}{path}") as connection:
+            connection.send("{}")
+            assert [connection.recv() for _ in SAID] == SAID
+            connection.send("{}")
+    assert not metered.spans
 
 
 @pytest.mark.parametrize(

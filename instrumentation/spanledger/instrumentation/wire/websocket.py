@@ -31,6 +31,12 @@ _CALLED: Final = "/v1/responses"
 """Who answers sockets answers these as well: by them a host is recognised."""
 
 
+# Nearly every message is a piece of content, and says so at its beginning.
+_DELTA: Final = '.delta"'
+_DELTA_BYTES: Final = b'.delta"'
+_HEAD: Final = 128
+
+
 def hook(library: ModuleType, hooks: Hooks) -> None:
     """Hook both kinds of client."""
     for kind, make in (("asyncio", _async_recv), ("sync", _sync_recv)):
@@ -101,16 +107,19 @@ class Session:
 
     def hear(self, meter: Meter, message: str | bytes) -> None:
         """Look at a message: most are pieces of content, searched and never parsed."""
-        if isinstance(message, str):
-            if not any(message.find(mark) >= 0 for mark in self._texts):
-                return
-            message = message.encode()
-        elif not any(message.find(mark) >= 0 for mark in self._bytes):
+        whole = isinstance(message, str)
+        if message.find(_DELTA if whole else _DELTA_BYTES, 0, _HEAD) >= 0:  # pyright: ignore[reportArgumentType]
             return
-        if self._endpoint.api == "openai.realtime":
-            self._realtime(meter, message)
+        for mark in self._texts if whole else self._bytes:
+            if message.find(mark) >= 0:  # pyright: ignore[reportArgumentType]
+                break
         else:
-            self._ended(meter, self._endpoint, partial(APIS["openai.responses"].event, message))
+            return
+        data = message.encode() if isinstance(message, str) else message
+        if self._endpoint.api == "openai.realtime":
+            self._realtime(meter, data)
+        else:
+            self._ended(meter, self._endpoint, partial(APIS["openai.responses"].event, data))
 
     def _realtime(self, meter: Meter, message: bytes) -> None:
         event = r.read_event(message)
