@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from support.batch_files import CHAT, EMBEDDINGS, anthropic_file, openai_file
 
 from spanledger.instrumentation.wire.apis.batch import NoBatchError, anthropic_result, google_result, openai_result
-from spanledger.instrumentation.wire.batches import HEAD_BYTES, ResultLines, may_be_results
+from spanledger.instrumentation.wire.batches import HEAD_BYTES, ResultLines, download, may_be_results
+from spanledger.instrumentation.wire.endpoints import Endpoints
+from spanledger.instrumentation.wire.meter import Meter
 from spanledger.instrumentation.wire.streams import EVENT_BYTES_MAX, UNREADABLE
 
 MARK = b'"custom_id"'
@@ -82,3 +84,26 @@ def test_most_requests_are_not_looked_at() -> None:
     """A search of the URL is all that a request costs which is no call to a model."""
     assert not may_be_results("https://api.openai.com/v1/models?content=1")
     assert may_be_results("https://api.openai.com/v1/files/f/content")
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "provider"),
+    [
+        ("api.openai.com", "/v1/files/f-1/content", "openai"),
+        ("mine.openai.azure.com", "/openai/files/f-1/content", "azure.ai.openai"),
+        ("api.groq.com", "/openai/v1/files/f-1/content", "groq"),
+        ("api.mistral.ai", "/v1/files/f-1/content", "mistral_ai"),
+        ("api.anthropic.com", "/v1/messages/batches/b-1/results", "anthropic"),
+        ("generativelanguage.googleapis.com", "/v1beta/files/f-1:download", "gcp.gemini"),
+        ("generativelanguage.googleapis.com", "/v1beta/batches/b-1", "gcp.gemini"),
+        ("api.openai.com", "/v1/batches/b-1", None),
+        ("api.openai.com", "/v1/files/f-1", None),
+        ("api.anthropic.com", "/v1/messages/batches/b-1", None),
+        ("files.example.com", "/v1/files/f-1/content", None),
+    ],
+)
+def test_downloads_are_known_by_provider_and_path(host: str, path: str, provider: str | None) -> None:
+    """The public hosts and their ways to hand out results; what else they give is not looked at."""
+    found = download(Meter(Endpoints()), "GET", ("https", host, None, path))
+    assert (found and found.endpoint.provider) == provider
+    assert download(Meter(Endpoints()), "DELETE", ("https", host, None, path)) is None
