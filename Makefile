@@ -43,6 +43,10 @@ lint: $(VENV)/.dev ## check style, types and import rules; changes nothing
 wheel: $(VENV)/.dev ## build the wheel and test it in a fresh environment, without the tree
 	$(BIN)/python -m pytest -m wheel
 
+.PHONY: languages
+languages: $(VENV)/.dev ## run the examples in Go, JavaScript and Python against a receiver (needs go, node and the network)
+	$(BIN)/python -m pytest -m languages
+
 .PHONY: bench
 bench: $(VENV)/.run ## run the benchmarks; each checks its own result
 	$(BIN)/python benchmarks

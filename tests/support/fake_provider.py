@@ -65,6 +65,8 @@ class FakeProvider:
         self.truths: list[Truth] = []
         self.seen: list[Seen] = []
         self.plans: deque[Plan] = deque()
+        self.files: dict[str, tuple[Reply, list[Truth]]] = {}
+        """What a GET of a path is answered, and the truths in it."""
         self._lock = threading.Lock()
         self._server = _Server(self)
         self.port = self._server.server_address[1]
@@ -140,6 +142,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._whole(plan, reply)
         else:
             self._stream(plan, reply, reply.events)
+
+    def do_GET(self) -> None:
+        """Give out a file by its plan."""
+        provider = cast("_Server", self.server).provider
+        path = self.path.partition("?")[0]
+        plan, _ = provider.next_plan(Seen(path, {name.lower(): value for name, value in self.headers.items()}, b""))
+        reply, truths = provider.files[path]
+        if plan.status >= 400:
+            self._whole(plan, Reply(Truth(), b'{"error":{"type":"planned","message":"as planned"}}'))
+            return
+        provider.truths += truths
+        if plan.piece_bytes is None and plan.cut_after is None:
+            self._whole(plan, reply)
+        else:
+            self._stream(plan, reply, reply.body.splitlines(keepends=True))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 (the base's signature)
         """Tests are quiet."""

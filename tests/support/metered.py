@@ -10,6 +10,7 @@ from support.sdk import Ended
 
 from spanledger.exporter.decode import Quarantined, decode
 from spanledger.exporter.sift import sift
+from spanledger.instrumentation import AttributionSpanProcessor
 from spanledger.instrumentation.wire.guard import FAILURES
 from spanledger.instrumentation.wire.instrumentors import INSTRUMENTORS, WireInstrumentor
 from spanledger.schemas.claim import Claim
@@ -36,6 +37,7 @@ def metering(*, failures: bool = False) -> Generator[Metered]:
     """Meter every library that is installed while the block runs; our own failures fail the test unless expected."""
     ended = Ended()
     provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(AttributionSpanProcessor())
     provider.add_span_processor(ended)
     FAILURES.clear()
     on: list[WireInstrumentor] = []

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from spanledger.instrumentation.wire.attempt import Attempt, Flow
+from spanledger.instrumentation.wire.batches import download, may_be_results
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks, Method
 from spanledger.instrumentation.wire.meter import Owner
@@ -55,10 +56,15 @@ def _request(original: Method, content: type) -> Method:
 def _begun(session: Any, method: str, url: Any, kwargs: dict[str, Any]) -> Attempt | None:  # noqa: ANN401
     """The attempt that these arguments make, if they call a model. Never raises."""
     meter = SWITCH.meter
-    if meter is None or method.upper() != "POST":
+    if meter is None:
         return None
     try:
+        posts = method.upper() == "POST"
+        if not posts and not may_be_results(str(url)):
+            return None
         whole = session._build_url(url)  # noqa: SLF001 (a session may have a base URL)
+        if not posts:
+            return download(meter, method, (whole.scheme, whole.host or "", whole.port, whole.raw_path))
         endpoint = meter.recognise(whole.scheme, whole.host or "", whole.port, whole.raw_path)
         if endpoint is None:
             return None

@@ -33,7 +33,7 @@ class Attempt:
 
     __slots__ = ("_api", "_body", "_done", "_reader", "_started_ns", "answer", "endpoint", "request", "span")
 
-    def __init__(self, endpoint: Endpoint, request: Request, body: bytes | None, span: AttemptSpan) -> None:
+    def __init__(self, endpoint: Endpoint, request: Request, body: bytes | None, span: AttemptSpan | None) -> None:
         self.endpoint, self.request, self.span = endpoint, request, span
         self.answer = Answer()
         self._body = body
@@ -88,7 +88,8 @@ class Attempt:
         except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
             failed("describe a call")
         finally:
-            self.span.end(attributes, failed=bool(kind))
+            if self.span is not None:
+                self.span.end(attributes, failed=bool(kind))
 
     def _state_answer(self, attributes: dict[str, AttributeValue], headers: Mapping[str, str], *, began: bool) -> None:
         """What the answer names, and the counts: the provider's, or what there is instead."""

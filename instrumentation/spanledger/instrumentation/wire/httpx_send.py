@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from spanledger.instrumentation.wire.attempt import Attempt, Flow
+from spanledger.instrumentation.wire.batches import download
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks, Method
 from spanledger.instrumentation.wire.included_usage import UsageKeeper, asking
@@ -81,10 +82,10 @@ def _begun(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Attempt | None:
         return None
     try:
         request = args[0] if args else kwargs["request"]
-        if request.method != "POST":
-            return None
         url = request.url
         path = url.raw_path.partition(b"?")[0].decode("ascii")
+        if request.method != "POST":
+            return download(meter, request.method, (url.scheme, url.host, url.port, path))
         endpoint = meter.recognise(url.scheme, url.host, url.port, path)
         if endpoint is None:
             return None

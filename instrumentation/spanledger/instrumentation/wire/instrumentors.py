@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from spanledger.instrumentation.wire import aiohttp_session, httpx_send, requests_send, urllib3_pool
+from spanledger.instrumentation.wire import aiohttp_session, httpx_send, requests_send, urllib3_pool, websocket
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks
 from spanledger.instrumentation.wire.meter import Meter
 from spanledger.instrumentation.wire.settings import endpoints_from
@@ -95,10 +95,19 @@ class AiohttpInstrumentor(WireInstrumentor):
     hook = staticmethod(aiohttp_session.hook)
 
 
+class WebsocketsInstrumentor(WireInstrumentor):
+    """Meters sessions over websockets, which OpenAI's SDK uses."""
+
+    library = "websockets"
+    required = "websockets >= 13.1"
+    hook = staticmethod(websocket.hook)
+
+
 INSTRUMENTORS: Final[tuple[type[WireInstrumentor], ...]] = (
     HttpxInstrumentor,
     Httpx2Instrumentor,
     RequestsInstrumentor,
     Urllib3Instrumentor,
     AiohttpInstrumentor,
+    WebsocketsInstrumentor,
 )

@@ -73,6 +73,27 @@ SHAPES: Final = (
     _shape("bedrock", r"/model/(?P<model>[^/]+)/invoke$", "bedrock.invoke", "chat"),
     _shape("bedrock", r"/model/(?P<model>[^/]+)/invoke-with-response-stream$", "bedrock.invoke", "chat", streams=True),
 )
+
+
+class Results(msgspec.Struct, frozen=True):
+    """A path from which the results of a batch are downloaded."""
+
+    family: str
+    pattern: re.Pattern[str]
+    path: str
+    """The path of the calls that a batch is made of, or of one of them."""
+    whole: bool = False
+    """Whether it is one document, not a line a result."""
+
+
+# By GET. What else lies under the same path is told by its first line.
+RESULTS: Final = (
+    Results("openai", re.compile(r"/files/[^/]+/content$"), "/v1/chat/completions"),
+    Results("anthropic", re.compile(r"/messages/batches/[^/]+/results$"), "/v1/messages"),
+    Results("google", re.compile(r"/files/[^/]+:download$"), "/v1/models/-:generateContent"),
+    Results("google", re.compile(r"/v1(?:alpha|beta)?/batches/[^/]+$"), "/v1/models/-:generateContent", whole=True),
+)
+
 FAMILIES: Final = frozenset(shape.family for shape in SHAPES)
 
 # Azure names the deployment, which is what its callers call the model.

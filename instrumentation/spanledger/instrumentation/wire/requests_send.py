@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from spanledger.instrumentation.wire.attempt import Attempt
+from spanledger.instrumentation.wire.batches import download
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks, Method
 from spanledger.instrumentation.wire.meter import Owner
@@ -43,10 +44,12 @@ def _send(original: Method) -> Method:
 def _begun(request: Any) -> Attempt | None:  # noqa: ANN401
     """The attempt that sending this makes, if it calls a model. Never raises."""
     meter = SWITCH.meter
-    if meter is None or request.method != "POST":
+    if meter is None:
         return None
     try:
         url = urlsplit(request.url)
+        if request.method != "POST":
+            return download(meter, request.method or "", (url.scheme, url.hostname or "", url.port, url.path))
         endpoint = meter.recognise(url.scheme, url.hostname or "", url.port, url.path)
         if endpoint is None:
             return None

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from spanledger.instrumentation.wire.attempt import Attempt, Flow
+from spanledger.instrumentation.wire.batches import download
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks, Method
 from spanledger.instrumentation.wire.inflate import UnreadableEncodingError, inflated
@@ -57,10 +58,13 @@ def _urlopen(original: Method) -> Method:
 def _begun(pool: Any, method: str, url: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Attempt | None:  # noqa: ANN401
     """The attempt that these arguments of `urlopen` make, if they call a model. Never raises."""
     meter = SWITCH.meter
-    if meter is None or method.upper() != "POST":
+    if meter is None:
         return None
     try:
-        endpoint = meter.recognise(pool.scheme or "http", pool.host, pool.port, url.partition("?")[0])
+        path = url.partition("?")[0]
+        if method.upper() != "POST":
+            return download(meter, method, (pool.scheme or "http", pool.host, pool.port, path))
+        endpoint = meter.recognise(pool.scheme or "http", pool.host, pool.port, path)
         if endpoint is None:
             return None
         body = args[0] if args else kwargs.get("body")

@@ -10,6 +10,7 @@ from spanledger.instrumentation.wire.apis.cohere import COHERE_CHAT, COHERE_EMBE
 from spanledger.instrumentation.wire.apis.google import EMBED, GENERATE, PREDICT
 from spanledger.instrumentation.wire.apis.mistral import OCR
 from spanledger.instrumentation.wire.apis.openai import CHAT, EMBEDDINGS, IMAGES, MODERATIONS, SPEECH, TRANSCRIPTIONS
+from spanledger.instrumentation.wire.apis.realtime import REALTIME
 from spanledger.instrumentation.wire.apis.responses import RESPONSES
 
 APIS: Final[Mapping[str, Api]] = {
@@ -28,6 +29,7 @@ APIS: Final[Mapping[str, Api]] = {
     "openai.embeddings": EMBEDDINGS,
     "openai.images": IMAGES,
     "openai.moderations": MODERATIONS,
+    "openai.realtime": REALTIME,
     "openai.responses": RESPONSES,
     "openai.speech": SPEECH,
     "openai.transcriptions": TRANSCRIPTIONS,
