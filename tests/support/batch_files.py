@@ -77,6 +77,15 @@ def google_batch(answers: int) -> Given:
     return Reply(Truth(), json.dumps(body).encode()), [replace(reply.truth, tier="batch") for reply in replies]
 
 
+def openai_background(*, done: bool) -> Given:
+    """A response of OpenAI that goes on in the background, or is done."""
+    (reply,) = _replies(RESPONSES)
+    body = json.loads(reply.body) | {"background": True, "status": "completed" if done else "in_progress"}
+    if not done:
+        body |= {"usage": None, "output": []}
+    return Reply(Truth(), json.dumps(body).encode()), [reply.truth] if done else []
+
+
 def _replies(*paths: str) -> list[Reply]:
     """Answers with counts of their own; a batch's ids are those of no other call."""
     asked = json.dumps({"model": "gpt-4o", "document": {}, "input": "x"}).encode()

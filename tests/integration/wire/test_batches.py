@@ -29,6 +29,7 @@ from support.batch_files import (
     anthropic_file,
     google_batch,
     google_file,
+    openai_background,
     openai_file,
 )
 from support.desk import Desk
@@ -152,6 +153,23 @@ def test_geminis_batches_are_read_from_files_and_from_the_batch(
     with genai.Client(api_key="k", http_options={"base_url": provider.url}) as client:
         download(client)
     assert_metered(provider, metered)
+
+
+def test_a_response_in_the_background_is_metered_once_it_is_done(provider: FakeProvider, metered: Metered) -> None:
+    """By the real SDK, which asks again and again; at the response's own tier, under its own id."""
+    path = "/v1/responses/resp_1"
+    with openai.OpenAI(base_url=f"{provider.url}/v1", api_key="k") as client:
+        provider.files[path] = openai_background(done=False)
+        assert client.responses.retrieve("resp_1").status == "in_progress"
+        assert not metered.spans
+        provider.files[path] = openai_background(done=True)
+        assert client.responses.retrieve("resp_1").status == "completed"
+    assert_metered(provider, metered)
+    body = json.loads(provider.files[path][0].body) | {"background": False}
+    provider.files[path] = (Reply(Truth(), json.dumps(body).encode()), [])
+    with openai.OpenAI(base_url=f"{provider.url}/v1", api_key="k") as client:
+        client.responses.retrieve("resp_1")
+    assert len(metered.spans) == 1, "what was waited for was metered then"
 
 
 def _aiohttp(url: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Downloads of a batch's results: each line that is an answer is a usage span of its own, at the tier `batch`.
+"""Answers that are fetched later: of a batch's results each line is a usage span of its own, at the tier `batch`.
 
 Lines are read as their bytes pass, and one at a time is kept. The first decides whether this is a batch at all: of any
 other file nothing more is read.
@@ -12,7 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from spanledger.instrumentation.wire.apis import APIS
-from spanledger.instrumentation.wire.apis.batch import LINES, TIER, NoBatchError, Result, google_inlined
+from spanledger.instrumentation.wire.apis.batch import LINES, WHOLE, NoBatchError, Result
 from spanledger.instrumentation.wire.attempt import Attempt
 from spanledger.instrumentation.wire.endpoints import Endpoint
 from spanledger.instrumentation.wire.guard import failed
@@ -24,7 +24,7 @@ from spanledger.instrumentation.wire.streams import EVENT_BYTES_MAX, UNREADABLE,
 # Within that much of a batch's first line stands the name that its request was given.
 HEAD_BYTES: Final = 4_096
 _MARKS: Final = {"openai": b'"custom_id"', "anthropic": b'"custom_id"', "google": b'"response"'}
-_MARKED: Final = ("/content", ":download", "/batches/")
+_MARKED: Final = ("/content", ":download", "/batches/", "/responses/")
 _REFUSED: Final = 400
 
 
@@ -96,7 +96,7 @@ class Download(Attempt):
         return take
 
     def _document(self, document: bytes) -> None:
-        for result in google_inlined(document):
+        for result in WHOLE[self.endpoint.family](document):
             self._run(self._meter_one, result)
 
     def _meter_one(self, result: Result) -> None:
@@ -111,8 +111,7 @@ class Download(Attempt):
             APIS[attempt.endpoint.api].body(result.body, answer)
         except UNREADABLE:
             failed("read an answer of a batch")
-        # Whatever the answer says of it: results are billed at the price of batches.
-        answer.tier = TIER
+        answer.tier = result.tier or answer.tier
         answer.response_id = answer.response_id or result.line_id
         attempt.end()
 
@@ -189,7 +188,7 @@ class ResultLines:
 
 
 class _Inlined:
-    """A batch that holds its results itself: one document, read at its end."""
+    """A batch that holds its results itself, or one answer: a document, read at its end."""
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
         self._take = take

@@ -76,7 +76,7 @@ SHAPES: Final = (
 
 
 class Results(msgspec.Struct, frozen=True):
-    """A path from which the results of a batch are downloaded."""
+    """A path from which the results of a batch, or an answer that was not waited for, are fetched."""
 
     family: str
     pattern: re.Pattern[str]
@@ -92,6 +92,7 @@ RESULTS: Final = (
     Results("anthropic", re.compile(r"/messages/batches/[^/]+/results$"), "/v1/messages"),
     Results("google", re.compile(r"/files/[^/]+:download$"), "/v1/models/-:generateContent"),
     Results("google", re.compile(r"/v1(?:alpha|beta)?/batches/[^/]+$"), "/v1/models/-:generateContent", whole=True),
+    Results("openai", re.compile(r"/responses/[^/]+$"), "/v1/responses", whole=True),
 )
 
 FAMILIES: Final = frozenset(shape.family for shape in SHAPES)

@@ -1,4 +1,4 @@
-"""Results of batches, a line each: which answer a line holds, and by which call's API it is to be read. Pure.
+"""Answers that are fetched later: which ones a line or a document holds, and by which call's API to read them. Pure.
 
 OpenAI, Azure, Groq and Mistral: `id`, `custom_id`, `response.status_code`, `response.body`. Anthropic: `custom_id`,
 `result.type`, `result.message`. Gemini: `key` and `response` in a file, `metadata` and `response` in the batch itself.
@@ -37,6 +37,8 @@ class Result(msgspec.Struct, frozen=True):
     """The path of a call with such an answer; empty for the only one there is."""
     line_id: str = ""
     """What the provider calls the line: not every answer has an id of its own."""
+    tier: str = TIER
+    """Whatever the answer says of it, results of batches are billed at the price of batches; empty for what it says."""
 
 
 class _Response(msgspec.Struct):
@@ -89,11 +91,17 @@ class _Operation(msgspec.Struct):
     response: _Output | None = None
 
 
+class _Background(msgspec.Struct):
+    background: object = None
+    usage: msgspec.Raw = NOTHING
+
+
 _openai: Final = msgspec.json.Decoder(_OpenAI).decode
 _anthropic: Final = msgspec.json.Decoder(_Anthropic).decode
 _google: Final = msgspec.json.Decoder(_Google).decode
 _operation: Final = msgspec.json.Decoder(_Operation).decode
 _body: Final = msgspec.json.Decoder(_Body).decode
+_background: Final = msgspec.json.Decoder(_Background).decode
 
 
 def openai_result(line: bytes) -> Result | None:
@@ -129,6 +137,13 @@ def google_inlined(document: bytes) -> Iterator[Result]:
             yield Result(bytes(each.response))
 
 
+def openai_background(document: bytes) -> Iterator[Result]:
+    """A response that went on in the background, once it says what it used: when it was asked for, it could not."""
+    said = _background(document)
+    if said.background is True and _there(said.usage):
+        yield Result(document, tier="")
+
+
 def _path(body: _Body) -> str:
     """By what calls itself so; what states pages is a document's, what has data and no name is images."""
     kind = name(body.kind)
@@ -152,3 +167,9 @@ LINES: Final[dict[str, Callable[[bytes], Result | None]]] = {
     "google": google_result,
 }
 """Whose results they are → how a line of theirs is read."""
+
+WHOLE: Final[dict[str, Callable[[bytes], Iterator[Result]]]] = {
+    "openai": openai_background,
+    "google": google_inlined,
+}
+"""Whose they are → how a document that holds results is read."""
