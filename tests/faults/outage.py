@@ -121,4 +121,4 @@ def _charged(url: str) -> int:
 
 
 if __name__ == "__main__":
-    print(outage(AWAY_S[sys.argv[1]] if len(sys.argv) > 1 else AWAY_S["change"]))
+    sys.stdout.write(f"{outage(AWAY_S[sys.argv[1]])}\n")

@@ -8,15 +8,17 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine
 from itertools import islice
 from pathlib import Path
 from statistics import quantiles
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import grpc.aio
 from support.commands import Serve, answer
 from traffic import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 SENDERS: Final = {"change": 200, "nightly": 1_000}
 REQUESTS: Final = 10
@@ -76,7 +78,7 @@ async def _all(grpc_address: str, http_address: str, senders: int) -> list[float
 async def _over_grpc(address: str, bodies: list[bytes]) -> list[float]:
     taken: list[float] = []
     async with grpc.aio.insecure_channel(address, _OPTIONS) as channel:
-        export = channel.unary_unary(_EXPORT)
+        export: Any = channel.unary_unary(_EXPORT)
         for body in bodies:
             asked = time.monotonic()
             assert await export(body) == b""
@@ -109,4 +111,4 @@ def _peak_kb(pid: int) -> int:
 
 
 if __name__ == "__main__":
-    print(crowd(SENDERS[sys.argv[1]] if len(sys.argv) > 1 else SENDERS["change"]))
+    sys.stdout.write(f"{crowd(SENDERS[sys.argv[1]])}\n")
