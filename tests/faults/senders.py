@@ -11,14 +11,14 @@ import time
 from itertools import islice
 from pathlib import Path
 from statistics import quantiles
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import grpc.aio
 from support.commands import Serve, answer
 from traffic import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
 SENDERS: Final = {"change": 200, "nightly": 1_000}
 REQUESTS: Final = 10
@@ -78,7 +78,7 @@ async def _all(grpc_address: str, http_address: str, senders: int) -> list[float
 async def _over_grpc(address: str, bodies: list[bytes]) -> list[float]:
     taken: list[float] = []
     async with grpc.aio.insecure_channel(address, _OPTIONS) as channel:
-        export: Any = channel.unary_unary(_EXPORT)
+        export = cast("Callable[[bytes], Awaitable[object]]", channel.unary_unary(_EXPORT))
         for body in bodies:
             asked = time.monotonic()
             assert await export(body) == b""

@@ -1,8 +1,8 @@
 """A small ClickHouse-over-HTTP endpoint on top of the embedded engine, for the real ClickHouse client to talk to.
 
 `python clickhouse_http.py FOLDER [USER PASSWORD [PORT]]` prints its URL's `HOST:PORT` and serves until it is killed.
-It speaks what clickhouse-connect's HTTP client needs: statements in the body, `param_…`, `database` and settings in the query
-string, insert data after the statement's first line, errors as a status with `X-ClickHouse-Exception-Code`, and Basic
+It speaks what clickhouse-connect's HTTP client needs: statements in the body, `param_…`, `database` and settings in
+the query string, insert data after the first line, errors as a status with `X-ClickHouse-Exception-Code`, and Basic
 authentication. It does not compress, stream, or keep sessions.
 """
 
