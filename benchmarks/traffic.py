@@ -24,9 +24,9 @@ _TENANTS: Final = 50
 _MODELS: Final = ("gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06", "gpt-5-2025-08-07", "claude-sonnet-4-5-20250929")
 
 
-def requests(share: float, count: int) -> Iterator[tuple[bytes, int]]:
+def requests(share: float, count: int, spans: int = SPANS) -> Iterator[tuple[bytes, int]]:
     """`count` requests of which a share of spans is GenAI; with each, how many of its spans state usage."""
-    template, trace_at, span_at, response_at = _template(share)
+    template, trace_at, span_at, response_at = _template(share, spans)
     for _ in range(count):
         body = bytearray(template)
         noise = os.urandom(16 * len(trace_at) + 8 * len(span_at) + 12 * len(response_at))
@@ -44,7 +44,7 @@ def requests(share: float, count: int) -> Iterator[tuple[bytes, int]]:
         yield bytes(body), len(response_at)
 
 
-def _template(share: float) -> tuple[bytes, list[list[int]], list[int], list[int]]:
+def _template(share: float, spans: int) -> tuple[bytes, list[list[int]], list[int], list[int]]:
     request = ExportTraceServiceRequest()
     resource_spans = request.resource_spans.add()
     for key, value in _RESOURCE.items():
@@ -52,7 +52,7 @@ def _template(share: float) -> tuple[bytes, list[list[int]], list[int], list[int
     scope_spans = resource_spans.scope_spans.add()
     scope_spans.scope.name = "opentelemetry.instrumentation.genai.openai"
     marks: list[tuple[bytes, bytes, bytes]] = []
-    for number in range(SPANS):
+    for number in range(spans):
         trace = (number // SPANS_PER_TRACE).to_bytes(2, "big") + b"TRACE-ID-MARK!"
         span = number.to_bytes(2, "big") + b"SPANID"
         genai = int(number * share) != int((number + 1) * share)
@@ -61,10 +61,10 @@ def _template(share: float) -> tuple[bytes, list[list[int]], list[int], list[int
         scope_spans.spans.append(_span(number, trace, span, response.decode()))
     body = request.SerializeToString()
     traces = [_places(body, trace) for trace in dict.fromkeys(trace for trace, _, _ in marks)]
-    spans = [place for _, span, _ in marks for place in _places(body, span)]
+    span_ids = [place for _, span, _ in marks for place in _places(body, span)]
     responses = [place for *_, response in marks if response for place in _places(body, response)]
-    assert len(spans) == SPANS
-    return body, traces, spans, responses
+    assert len(span_ids) == spans
+    return body, traces, span_ids, responses
 
 
 def _places(body: bytes, mark: bytes) -> list[int]:

@@ -1,8 +1,8 @@
 """A small ClickHouse-over-HTTP endpoint on top of the embedded engine, for the real ClickHouse client to talk to.
 
-`python clickhouse_http.py FOLDER [USER PASSWORD]` prints its URL's `HOST:PORT` and serves until it is killed. It speaks
-what clickhouse-connect's HTTP client needs: statements in the body, `param_…`, `database` and settings in the query
-string, insert data after the statement's first line, errors as a status with `X-ClickHouse-Exception-Code`, and Basic
+`python clickhouse_http.py FOLDER [USER PASSWORD [PORT]]` prints its URL's `HOST:PORT` and serves until it is killed.
+It speaks what clickhouse-connect's HTTP client needs: statements in the body, `param_…`, `database` and settings in
+the query string, insert data after the first line, errors as a status with `X-ClickHouse-Exception-Code`, and Basic
 authentication. It does not compress, stream, or keep sessions.
 """
 
@@ -61,9 +61,9 @@ class Endpoint(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, path: str, user: str = "default", password: str = "") -> None:
-        """Listen on a free loopback port."""
-        super().__init__(("127.0.0.1", 0), _Request)
+    def __init__(self, path: str, user: str = "default", password: str = "", port: str = "0") -> None:
+        """Listen on a loopback port; a free one unless told."""
+        super().__init__(("127.0.0.1", int(port)), _Request)
         self.authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         self._path = path
         self._handles: dict[tuple[str, str], _Handle] = {}

@@ -48,7 +48,7 @@ def sums(store: Path) -> list[tuple[Any, ...]]:
 class Serve:
     """A running `spanledger serve` on free ports."""
 
-    def __init__(self, store: Path, *options: str) -> None:
+    def __init__(self, store: Path | str, *options: str) -> None:
         ports = ("--grpc", "0", "--http", "0", "--api", "0")
         self.process = subprocess.Popen(
             [*_COMMAND, "serve", "--store", str(store), *ports, *options], stderr=subprocess.PIPE, text=True

@@ -1,0 +1,124 @@
+"""The store away, and back: senders notice nothing, the journal catches up, and every span is charged once.
+
+A real server of ClickHouse's protocol over the engine is killed while spans come in at a steady rate, and started
+anew on the same port. Raises `AssertionError` where a sender was refused or the ledger took too long to catch up.
+"""
+
+import http.client
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from support import clickhouse_http
+from support.commands import Serve, answer
+from traffic import INPUT_TOKENS, SPANS, requests
+
+SPANS_PER_SECOND: Final = 2_000
+AWAY_S: Final = {"change": 20, "nightly": 600}
+"""How long the store is away: at 2 000 spans a second, 40 000 and 1.2 million spans."""
+CAUGHT_UP_S_MAX: Final = 300
+_STEADY_S: Final = 3
+_SUMS: Final = "SELECT sum(requests) AS requests, sum(input_tokens) AS input FROM ledger_events FINAL"
+_TWICE: Final = "SELECT count() - uniqExact(event_id) AS twice FROM ledger_events"
+
+
+class Outage(NamedTuple):
+    """What an outage came to."""
+
+    spans: int
+    """Acknowledged, of which all state usage."""
+    charged: int
+    doubled: int
+    slowest_answer_s: float
+    caught_up_s: float
+    """From the return of the store, while spans keep coming."""
+
+
+class Store:
+    """A ClickHouse endpoint that can go away and come back with all it had."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = 0
+        self._process: subprocess.Popen[str] | None = None
+        self.come()
+        self.url = f"clickhouse://default@127.0.0.1:{self._port}/ledger"
+
+    def come(self) -> None:
+        """Listen; the second time, where it listened the first."""
+        command = [sys.executable, clickhouse_http.__file__, str(self._folder), "default", "", str(self._port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self._port = int(self._process.stdout.readline().rpartition(":")[2])
+
+    def go(self) -> None:
+        """Die at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+
+
+class Sender:
+    """One connection that sends at a steady rate and takes no refusal."""
+
+    def __init__(self, address: str) -> None:
+        self._connection = http.client.HTTPConnection(address)
+        self._bodies = requests(1.0, sys.maxsize)
+        self.spans = 0
+        self.slowest_s = 0.0
+
+    def send(self, seconds: float) -> None:
+        """Send for so long."""
+        begun = time.monotonic()
+        for number, (body, usage) in enumerate(islice(self._bodies, int(seconds * SPANS_PER_SECOND / SPANS)), 1):
+            asked = time.monotonic()
+            self._connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
+            reply = self._connection.getresponse()
+            assert (reply.status, reply.read()) == (200, b""), reply.status
+            now = time.monotonic()
+            self.slowest_s = max(self.slowest_s, now - asked)
+            self.spans += usage
+            # The rate is what is asked for here: nothing is waited for.
+            time.sleep(max(0.0, begun + number * SPANS / SPANS_PER_SECOND - now))
+
+
+def outage(away_s: float) -> Outage:
+    """A store that is away for so long, under load before, meanwhile and after."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "engine")
+        serve = Serve(store.url, "--data", str(Path(folder) / "journal"))
+        try:
+            sender = Sender(serve.http.removeprefix("http://"))
+            sender.send(_STEADY_S)
+            store.go()
+            sender.send(away_s)
+            store.come()
+            back = time.monotonic()
+            while _charged(store.url) < sender.spans - _STEADY_S * SPANS_PER_SECOND:
+                assert time.monotonic() < back + CAUGHT_UP_S_MAX, "the journal does not catch up"
+                sender.send(1)
+            caught_up_s = time.monotonic() - back
+            assert serve.stop() == 0, serve.told
+            charged, twice = _charged(store.url), answer("sql", "--store", store.url, _TWICE)[0]["twice"]
+            return Outage(sender.spans, charged, int(twice), sender.slowest_s, caught_up_s)
+        finally:
+            serve.close()
+            store.go()
+
+
+def _charged(url: str) -> int:
+    """How many requests are charged, each with its tokens."""
+    (row,) = answer("sql", "--store", url, _SUMS)
+    charged, tokens = int(row["requests"] or 0), int(row["input"] or 0)
+    assert tokens == charged * INPUT_TOKENS
+    return charged
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{outage(AWAY_S[sys.argv[1]])}\n")
