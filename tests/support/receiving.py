@@ -131,7 +131,7 @@ def receiving(
     *,
     limits: Limits | None = None,
     ready: bool = True,
-    path_prefix: str = "",
+    http_prefix: str = "",
     body_bytes_max: int = BODY_BYTES_MAX,
 ) -> Generator[Receiving]:
     """A receiver that is started, and drained at the end."""
@@ -140,8 +140,15 @@ def receiving(
     thread.start()
     intake = MemoryIntake()
     unused = Path("unused")
-    settings = Settings(store="unused", data=unused, grpc=ANY_PORT, http=ANY_PORT, body_bytes_max=body_bytes_max)
-    receiver = Receiver(settings, intake, ready=lambda: ready, limits=limits, path_prefix=path_prefix)
+    settings = Settings(
+        store="unused",
+        data=unused,
+        grpc=ANY_PORT,
+        http=ANY_PORT,
+        body_bytes_max=body_bytes_max,
+        http_prefix=http_prefix,
+    )
+    receiver = Receiver(settings, intake, ready=lambda: ready, limits=limits)
     running = Receiving(receiver, intake, loop)
     try:
         # grpc.aio binds its server to the loop it is made in.

@@ -1,16 +1,19 @@
 """The front of the pipeline: a request's bytes in, an answer once its usage is durable. Knows no transport."""
 
 import asyncio
+import logging
 from typing import Final
 
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.failures import Permanent
 from spanledger.exporter.journal import Entry, JournalWriter, Signal
 from spanledger.exporter.receiver.port import Answer
-from spanledger.exporter.sift import Handoff, sift
+from spanledger.exporter.receiver.reasons import summary
+from spanledger.exporter.sift import Handoff, Sifted, sift
 from spanledger.exporter.sift.wire import REQUEST, WireError
 
 _NOTHING: Final = Answer()
+_LOG: Final = logging.getLogger("spanledger.receiver")
 
 
 class Intake:
@@ -20,6 +23,7 @@ class Intake:
         """Journal what is kept through `writer`; tell the poster of this process, if there is one, by `handoff`."""
         self._writer = writer
         self._handoff = handoff
+        self._told_of_metrics = False
 
     async def __call__(self, signal: Signal, body: bytes, credential: Credential) -> Answer:
         """Accept one OTLP protobuf request; returns after its usage spans (log records) are on disk (`fdatasync`).
@@ -28,7 +32,7 @@ class Intake:
         """
         charged = signal.charged
         if charged is None:
-            return _acknowledged(body)
+            return self._acknowledged(body)
         sifted = sift(body, charged)
         if sifted.payload:
             entry = Entry(
@@ -42,16 +46,24 @@ class Intake:
                 self._handoff.put(sifted.payload, sifted.spans)
             # A sender that hangs up does not undo what it sent: the append goes on, and its retry is a duplicate.
             await asyncio.shield(self._writer.append_async(entry, asyncio.get_running_loop()))
-        if not sifted.reasons:
-            return _NOTHING
-        return Answer(sifted.rejected, "; ".join(sifted.reasons))
+        return _answer(sifted)
+
+    def _acknowledged(self, body: bytes) -> Answer:
+        """Metrics are sums of what spans and log records state one by one: they are read for validity, and not kept."""
+        try:
+            REQUEST.FromString(body)
+        except WireError as error:
+            msg = "the body is not a protobuf export request"
+            raise Permanent(msg) from error
+        if not self._told_of_metrics:
+            self._told_of_metrics = True
+            _LOG.warning("metrics are accepted and never charged: only spans and log records state usage")
+        return _NOTHING
 
 
-def _acknowledged(body: bytes) -> Answer:
-    """Metrics are sums of what spans and log records state one by one: they are read for validity, and not kept."""
-    try:
-        REQUEST.FromString(body)
-    except WireError as error:
-        msg = "the body is not a protobuf export request"
-        raise Permanent(msg) from error
-    return _NOTHING
+def _answer(sifted: Sifted) -> Answer:
+    if not sifted.reasons and not sifted.remarks:
+        return _NOTHING
+    remarks = (f"{count} taken: {remark}" for remark, count in sifted.remarks.items())
+    message = "; ".join(filter(None, (summary(sifted.reasons), *remarks)))
+    return Answer(sifted.rejected, message, (*sifted.reasons, *sifted.remarks))

@@ -15,7 +15,7 @@ import grpc.aio
 from spanledger.exporter.failures import Permanent, Transient
 from spanledger.exporter.journal import Signal
 from spanledger.exporter.receiver.answers import Refusal, refusal, response
-from spanledger.exporter.receiver.gate import Gate, report_bug
+from spanledger.exporter.receiver.gate import Gate, in_time, report_bug, turn
 from spanledger.exporter.receiver.health import HEALTH_SERVICE, Health
 from spanledger.exporter.receiver.listening import cannot_listen, check_free
 from spanledger.exporter.settings import Address
@@ -125,14 +125,15 @@ def _export(gate: Gate, signal: Signal) -> Callable[[object, Context], Awaitable
 
 
 async def _message(gate: Gate, context: Context) -> bytes:
-    """Read the one message of a call, once there is room for the largest."""
+    """Read the one message of a call, once there is room for the largest. The caller hears before its deadline."""
     gate.check_open()
-    try:
-        async with asyncio.timeout(gate.limits.body_s), gate.unsized_reads:
-            message = await context.read()
-    except TimeoutError as error:
-        msg = f"the request did not arrive within {gate.limits.body_s:g} s"
-        raise Transient(msg) from error
+    async with turn(gate.unsized_reads, in_time(gate.limits.answer_s, context.time_remaining())):
+        try:
+            async with asyncio.timeout(in_time(gate.limits.body_s, context.time_remaining())):
+                message = await context.read()
+        except TimeoutError as error:
+            msg = "the request did not arrive in time"
+            raise Transient(msg) from error
     if not isinstance(message, bytes):
         msg = "the call carries no message"
         raise Permanent(msg)
