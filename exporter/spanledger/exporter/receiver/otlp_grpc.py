@@ -23,6 +23,13 @@ from spanledger.exporter.settings import Address
 STREAMS_MAX: Final = 128
 """Calls under way on one connection."""
 METADATA_BYTES_MAX: Final = 16 * 1024
+PING_INTERVAL_MS: Final = 10_000
+"""Senders may ping so often, also without a call; a flood ends in GOAWAY "too_many_pings"."""
+CONNECTION_AGE_MS: Final = 5 * 60_000
+"""Connections are renewed (grpc adds a jitter), so that load spreads after a scale-out and the dead ones go."""
+CONNECTION_GRACE_MS: Final = 30_000
+CONNECTION_IDLE_MS: Final = 15 * 60_000
+HANDSHAKE_MS_MAX: Final = 10_000
 
 _SERVICES: Final = {
     "opentelemetry.proto.collector.trace.v1.TraceService": Signal.TRACES,
@@ -178,12 +185,10 @@ def _options(body_bytes_max: int) -> list[tuple[str, int]]:
         ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
         # Two receivers on one port would share the senders between them without a word.
         ("grpc.so_reuseport", 0),
-        # Senders may ping each 10 s, also without a call; a flood ends in GOAWAY "too_many_pings".
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS),
         ("grpc.keepalive_permit_without_calls", 1),
-        # Connections are renewed, so that load spreads after a scale-out (grpc adds the jitter) and the dead ones go.
-        ("grpc.max_connection_age_ms", 5 * 60_000),
-        ("grpc.max_connection_age_grace_ms", 30_000),
-        ("grpc.max_connection_idle_ms", 15 * 60_000),
-        ("grpc.server_handshake_timeout_ms", 10_000),
+        ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
+        ("grpc.max_connection_age_grace_ms", CONNECTION_GRACE_MS),
+        ("grpc.max_connection_idle_ms", CONNECTION_IDLE_MS),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS_MAX),
     ]
