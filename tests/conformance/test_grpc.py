@@ -17,7 +17,6 @@ from support.otlp import chat, request, span
 from support.otlp_logs import log, logs_request
 from support.receiving import PATIENCE_S, receiving
 
-from spanledger.exporter.journal.disk import Disk
 from spanledger.exporter.receiver.gate import Limits
 
 LOGS = EXPORT.replace("trace", "logs").replace("TraceService", "LogsService")
@@ -104,23 +103,21 @@ def test_a_disk_that_cannot_is_never_a_partial_success(tmp_path: Path, fault: st
     bad = span(chat(), span_id=2)
     bad.trace_id = b""
     body = request(span(chat()), bad)
-    disks: dict[str, Disk] = {"no room": FullDisk(), "no sync": BadDisk("fdatasync"), "a full queue": GatedDisk()}
-    disk = disks[fault]
+    slow, dying = GatedDisk(), BadDisk("fdatasync")
+    disk = {"no room": FullDisk(), "no sync": dying, "a full queue": slow}[fault]
     with journaling(tmp_path, disk=disk, queue_bytes=1) as running, calling(running.door) as call:
-        if isinstance(disk, BadDisk):
-            disk.broken = True
-        if isinstance(disk, GatedDisk):
-            disk.shut()
-            first = call.begin(request(span(chat(), span_id=3)))
-            assert disk.reached.wait(PATIENCE_S)
+        dying.broken = True
+        slow.shut()
+        held = [call.begin(request(span(chat(), span_id=3)))] if disk is slow else []
+        if held:
+            assert slow.reached.wait(PATIENCE_S)
         refused, answered = call.refusal(body), running.door.post(body)
         assert refused.code is UNAVAILABLE
         assert refused.retry_s is not None
         assert (answered.status, answered.headers["retry-after"]) == (503, "3")
-        if isinstance(disk, GatedDisk):
-            disk.gate.set()
-            assert first.result(PATIENCE_S) == b""
-        assert [usage.span_id[-1] for usage in running.new_usage()] == ([3] if fault == "a full queue" else [])
+        slow.gate.set()
+        assert [each.result(PATIENCE_S) for each in held] == [b""] * len(held)
+        assert [usage.span_id[-1] for usage in running.new_usage()] == [3] * len(held)
 
 
 def test_room_on_the_disk_ends_the_refusals(tmp_path: Path) -> None:

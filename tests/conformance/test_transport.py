@@ -6,15 +6,16 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import cast
 
 import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from support.grpc_calls import calling
+from support.grpc_calls import EXPORT, calling
 from support.otlp import chat, request, span
 from support.receiving import JSON, PATIENCE_S, PROTOBUF, Receiving, receiving
 
@@ -29,6 +30,7 @@ from spanledger.exporter.sift.sift import SPANS_MAX
 from spanledger.schemas import ConfigurationError
 
 MEBIBYTE = 1024 * 1024
+Export = Callable[..., bytes]
 SETTINGS, PING, GOAWAY = 4, 6, 7
 MAX_CONCURRENT_STREAMS = 3
 NO_ERROR = 0
@@ -45,7 +47,7 @@ def test_the_largest_body_is_a_setting() -> None:
     """C05: 16 MiB unless told, 64 MiB at most, and a wrong one is named."""
     assert load({}).body_bytes_max == 16 * MEBIBYTE
     assert load({"SPANLEDGER_BODY_BYTES_MAX": str(BODY_BYTES_CEILING)}).body_bytes_max == 64 * MEBIBYTE
-    for wrong in (str(BODY_BYTES_CEILING + 1), "0", "-1", "16MiB", "١"):
+    for wrong in (str(BODY_BYTES_CEILING + 1), "0", "-1", "16MiB", "1_000"):
         with pytest.raises(ConfigurationError, match="SPANLEDGER_BODY_BYTES_MAX"):
             load({"SPANLEDGER_BODY_BYTES_MAX": wrong})
 
@@ -77,9 +79,14 @@ CANARY = "canary"
 _texts = st.text(max_size=30).map(lambda text: CANARY + text)
 
 
-@given(st.dictionaries(_texts, _texts, max_size=5), st.binary(max_size=20), _texts, st.booleans())
+@given(
+    attributes=st.dictionaries(_texts, _texts, max_size=5),
+    trace_id=st.binary(max_size=20),
+    name=_texts,
+    broken_text=st.booleans(),
+)
 def test_a_message_quotes_nothing_that_was_sent(
-    attributes: dict[str, str], trace_id: bytes, name: str, broken_text: bool
+    attributes: dict[str, str], trace_id: bytes, name: str, *, broken_text: bool
 ) -> None:
     """C11, C54: whatever is wrong with a span, the sender reads names of fields and counts, never its own values."""
     made = span(chat() | attributes | {"gen_ai.request.model": name})
@@ -97,7 +104,7 @@ def test_a_message_quotes_nothing_that_was_sent(
 def test_metadata_over_the_limit_is_refused_and_the_next_call_is_served(door: Receiving) -> None:
     """C20: 16 KiB of metadata; more ends the call, not the door."""
     with grpc.insecure_channel(door.grpc) as channel:
-        export = channel.unary_unary(otlp_grpc_export())
+        export = cast("Export", channel.unary_unary(EXPORT))
         with pytest.raises(grpc.RpcError) as raised:
             export(b"", timeout=PATIENCE_S, metadata=(("x-long", "a" * 17_000),))
         assert isinstance(raised.value, grpc.Call)
@@ -167,11 +174,6 @@ def test_a_thousand_calls_of_a_mebibyte_stay_within_the_allowance() -> None:
     assert grown < 4 * limits.in_flight_bytes
 
 
-def otlp_grpc_export() -> str:
-    """The full method of Export."""
-    return "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-
-
 def _http2(door: Receiving) -> socket.socket:
     """A connection that has sent the preface and its settings."""
     address = door.receiver.grpc_address
@@ -195,17 +197,18 @@ def _resident_bytes() -> int:
 
 _THOUSAND = f"""
 import sys, threading, grpc
-said = threading.Lock()
+saying, said = threading.Lock(), threading.Semaphore(0)
 def tell(call):
-    with said:
+    with saying:
         print(call.code().name, flush=True)
+    said.release()
 body = bytes({MEBIBYTE})
 channels = [grpc.insecure_channel(sys.argv[1], (("grpc.use_local_subchannel_pool", 1),)) for _ in range(8)]
 calls = [
-    channels[number % 8].unary_unary({otlp_grpc_export()!r}).future(body, wait_for_ready=True) for number in range(1000)
+    channels[number % 8].unary_unary({EXPORT!r}).future(body, wait_for_ready=True) for number in range(1000)
 ]
 for call in calls:
     call.add_done_callback(tell)
 for call in calls:
-    call.exception()
+    said.acquire()
 """

@@ -98,12 +98,16 @@ async def _open_endpoint(pipeline: Pipeline, settings: Settings) -> tuple[HttpEd
     return edge, msgspec.structs.replace(endpoint, address=f"http://{_reachable(address)}")
 
 
+def published_endpoint(settings: Settings, endpoint: Endpoint, receiver: Receiver) -> Endpoint:
+    """What other commands are told of a started receiver."""
+    http = f"http://{_reachable(receiver.http_address)}{settings.http_prefix}"
+    return msgspec.structs.replace(endpoint, grpc=str(_reachable(receiver.grpc_address)), http=http)
+
+
 @contextmanager
 def _published(settings: Settings, endpoint: Endpoint, receiver: Receiver) -> Generator[Endpoint]:
     """The endpoint's file lies where commands look for it while requests are taken."""
-    published = msgspec.structs.replace(
-        endpoint, grpc=str(_reachable(receiver.grpc_address)), http=f"http://{_reachable(receiver.http_address)}{settings.http_prefix}"
-    )
+    published = published_endpoint(settings, endpoint, receiver)
     take_away = leave(folder_of(settings), published)
     try:
         yield published
