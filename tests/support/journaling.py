@@ -1,6 +1,6 @@
 """A receiver in front of the real sift and journal, on any disk, and what the journal holds of its requests."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from spanledger.exporter.intake import Intake
 from spanledger.exporter.journal import Entry, JournalWriter, shards
 from spanledger.exporter.journal.disk import DISK, Disk
 from spanledger.exporter.journal.writer import QUEUE_BYTES
+from spanledger.exporter.receiver import port
 from spanledger.exporter.receiver.gate import Limits
 from spanledger.exporter.sift import UsageRecord, sift
 
@@ -38,13 +39,21 @@ class Journaling:
 
 @contextmanager
 def journaling(
-    root: Path, *, disk: Disk = DISK, limits: Limits | None = None, queue_bytes: int = QUEUE_BYTES
+    root: Path,
+    *,
+    disk: Disk = DISK,
+    limits: Limits | None = None,
+    queue_bytes: int = QUEUE_BYTES,
+    before: Callable[[port.Intake], port.Intake] = lambda intake: intake,
 ) -> Generator[Journaling]:
-    """A receiver that journals under `root`. Syncs wait at the gate of `disk`, if it is a `GatedDisk`."""
+    """A receiver that journals under `root`. Syncs wait at the gate of `disk`, if it is a `GatedDisk`.
+
+    `before` puts something between the doors and the intake.
+    """
     writer = JournalWriter(root, segment_bytes=ROOMY, queue_bytes=queue_bytes, disk=disk)
     gated = disk if isinstance(disk, GatedDisk) else GatedDisk()
     try:
-        with receiving(limits=limits, into=Intake(writer)) as door:
+        with receiving(limits=limits, into=before(Intake(writer))) as door:
             yield Journaling(door, writer, root, gated)
     finally:
         gated.gate.set()
