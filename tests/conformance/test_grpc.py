@@ -17,7 +17,7 @@ from support.otlp import chat, request, span
 from support.otlp_logs import log, logs_request
 from support.receiving import PATIENCE_S, receiving
 
-from spanledger.exporter.receiver.gate import Limits
+from spanledger.exporter.receiver.gate import Gate, Limits
 
 LOGS = EXPORT.replace("trace", "logs").replace("TraceService", "LogsService")
 METRICS = EXPORT.replace("trace", "metrics").replace("TraceService", "MetricsService")
@@ -167,6 +167,20 @@ def test_a_caller_is_answered_although_others_hold_all_room_to_read() -> None:
         done.set()
         assert (refused.code, refused.retry_s is not None) == (UNAVAILABLE, True)
         assert {each.result(PATIENCE_S).code for each in silent} == {grpc.StatusCode.INVALID_ARGUMENT}
+
+
+def test_who_cannot_be_looked_up_is_told_to_come_again(running: Journaling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C40: only a credential that is known to be wrong may be refused for good; anything else is temporary."""
+
+    def away(*_arguments: object) -> None:
+        raise ConnectionError(*["the key store is away"])
+
+    monkeypatch.setattr(Gate, "authenticate", away)
+    with calling(running.door) as call:
+        refused, answered = call.refusal(request(span(chat()))), running.door.post(request(span(chat())))
+    assert (refused.code, refused.retry_s is not None) == (UNAVAILABLE, True)
+    assert (answered.status, answered.headers["retry-after"]) == (503, "3")
+    assert running.new() == []
 
 
 def test_a_broken_question_about_health_is_a_service_we_do_not_know(running: Journaling) -> None:

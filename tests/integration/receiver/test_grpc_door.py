@@ -199,7 +199,7 @@ def test_a_call_without_a_message_is_refused(door: Receiving) -> None:
         assert call.refused_stream(iter(())).code is grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_health_is_told_byhealth_of(door: Receiving) -> None:
+def test_health_is_told_by_service(door: Receiving) -> None:
     """C41: "" and each service of ours serve; any other name is NOT_FOUND to Check and SERVICE_UNKNOWN to Watch."""
     with calling(door) as call:
         for name in ("", "opentelemetry.proto.collector.trace.v1.TraceService"):
