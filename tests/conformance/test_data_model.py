@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
@@ -16,6 +16,7 @@ from spanledger.exporter.decode import Quarantined, decode
 from spanledger.exporter.sift import sift
 from spanledger.exporter.store import Store
 from spanledger.schemas.claim import Claim
+from spanledger.schemas.units import COUNT_MAX
 
 OPEN = Credential("*", "unattributed")
 NEIGHBOUR = span(chat(), span_id=200)
@@ -68,6 +69,8 @@ _values = st.recursive(
 )
 
 
+@example("gen_ai.usage.output_tokens", AnyValue(int_value=-5))
+@example("gen_ai.usage.output_tokens", AnyValue(double_value=0.5))
 @given(st.sampled_from([*chat(), "ledger.tenant", "user.id", "gen_ai.output.messages", "mine"]), _values)
 def test_a_value_of_any_shape_is_accepted_under_any_key(key: str, value: AnyValue) -> None:
     """C78, C72: a shape that a count cannot have sets its span aside with a reason; none becomes a number."""
@@ -88,9 +91,10 @@ def _number(value: AnyValue) -> int | None:
     """The count that a value states, if any."""
     stated = getattr(value, value.WhichOneof("value") or "string_value")
     try:
-        return int(float(stated.strip('"') if isinstance(stated, str) else stated))
+        number = int(float(stated.strip('"') if isinstance(stated, str) else stated))
     except (TypeError, ValueError, OverflowError):
         return None
+    return number if 0 <= number <= COUNT_MAX else None
 
 
 def test_a_count_stated_twice_sets_its_span_aside_unless_both_agree() -> None:

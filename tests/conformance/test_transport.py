@@ -120,10 +120,11 @@ def test_the_door_states_how_many_calls_it_serves_on_one_connection(door: Receiv
     assert stated[MAX_CONCURRENT_STREAMS] == 128
 
 
-def test_a_ping_now_and_then_is_answered(door: Receiving) -> None:
-    """C17: also without a call; only a flood is shown the door."""
-    with _http2(door) as connection:
-        for number in range(2):
+def test_a_ping_now_and_then_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """C17: also without a call, as often as the interval allows (10 s; here 0); what comes faster is a flood."""
+    monkeypatch.setattr(otlp_grpc, "PING_INTERVAL_MS", 0)
+    with receiving() as door, _http2(door) as connection:
+        for number in range(20):
             connection.sendall(b"\0\0\x08\x06\0\0\0\0\0" + number.to_bytes(8))
             kind, payload = next(frame for frame in _frames(connection) if frame[0] in {PING, GOAWAY})
             assert (kind, payload) == (PING, number.to_bytes(8))

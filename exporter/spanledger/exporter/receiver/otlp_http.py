@@ -195,8 +195,6 @@ def _unsuitable(request: _Request, signal: Signal | None, coding: Decoding | Non
         return _NOT_FOUND
     if request.method != "POST":
         return _not_allowed("POST")
-    if "content-length" in request.headers and "transfer-encoding" in request.headers:
-        return Refusal(code_pb2.INVALID_ARGUMENT, 400, "Content-Length and Transfer-Encoding exclude each other")
     if request.media_type not in {PROTOBUF, JSON}:
         return Refusal(code_pb2.INVALID_ARGUMENT, 415, f"Content-Type must be {PROTOBUF} or {JSON}")
     if coding is None:
