@@ -4,6 +4,7 @@ import threading
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import grpc
 import pytest
@@ -17,7 +18,10 @@ from support.otlp import chat, request, span
 from support.otlp_logs import log, logs_request
 from support.receiving import PATIENCE_S, receiving
 
+from spanledger.exporter import intake
+from spanledger.exporter.intake import INLINE_BYTES_MAX
 from spanledger.exporter.receiver.gate import Gate, Limits
+from spanledger.exporter.sift import Sifted, sift
 
 LOGS = EXPORT.replace("trace", "logs").replace("TraceService", "LogsService")
 METRICS = EXPORT.replace("trace", "metrics").replace("TraceService", "MetricsService")
@@ -181,6 +185,37 @@ def test_who_cannot_be_looked_up_is_told_to_come_again(running: Journaling, monk
     assert (refused.code, refused.retry_s is not None) == (UNAVAILABLE, True)
     assert (answered.status, answered.headers["retry-after"]) == (503, "3")
     assert running.new() == []
+
+
+def test_a_large_batch_holds_up_nobody(running: Journaling, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C18, C38: while one is being read, both doors answer others; then it is kept like any."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slow(body: bytes, signal: Literal["traces", "logs"]) -> Sifted:
+        if len(body) > INLINE_BYTES_MAX:
+            begun.set()
+            assert goes_on.wait(PATIENCE_S)
+        return sift(body, signal)
+
+    monkeypatch.setattr(intake, "sift", slow)
+    large = request(*[span({"http.route": "x" * 1000})] * 1100, span(chat(), span_id=1))
+    with calling(running.door) as call:
+        held = call.begin(large)
+        assert begun.wait(PATIENCE_S)
+        assert call(request(span(chat(), span_id=2))) == b""
+        assert running.door.post(request(span(chat(), span_id=3))).status == 200
+        goes_on.set()
+        assert held.result(PATIENCE_S) == b""
+    assert [usage.span_id[-1] for usage in running.new_usage()] == [2, 3, 1]
+
+
+@pytest.mark.parametrize("method", [EXPORT, LOGS, METRICS])
+def test_millions_of_empty_elements_are_counted_not_built(running: Journaling, method: str) -> None:
+    """C06, C19: 16 MiB of them would take half a gigabyte where they are parsed; refused for good, whatever signal."""
+    with calling(running.door) as call:
+        refused = call.refusal(b"\x0a\x00" * (8 * 1024 * 1024 - 1), method)
+    assert (refused.code, refused.retry_s) == (grpc.StatusCode.RESOURCE_EXHAUSTED, None)
+    assert "more than 10000 resource_" in refused.details
 
 
 def test_a_broken_question_about_health_is_a_service_we_do_not_know(running: Journaling) -> None:
