@@ -191,11 +191,11 @@ def test_a_large_batch_holds_up_nobody(running: Journaling, monkeypatch: pytest.
     """C18, C38: while one is being read, both doors answer others; then it is kept like any."""
     begun, goes_on = threading.Event(), threading.Event()
 
-    def slow(body: bytes, signal: Literal["traces", "logs"]) -> Sifted:
+    def slow(body: bytes, *how: Literal["traces", "logs"]) -> Sifted:
         if len(body) > INLINE_BYTES_MAX:
             begun.set()
             assert goes_on.wait(PATIENCE_S)
-        return sift(body, signal)
+        return sift(body, *how)
 
     monkeypatch.setattr(intake, "sift", slow)
     large = request(*[span({"http.route": "x" * 1000})] * 1100, span(chat(), span_id=1))

@@ -20,11 +20,14 @@ from support.journaling import Journaling, journaling
 from support.otlp import chat, request, span
 from support.receiving import JSON, PATIENCE_S, PROTOBUF, MemoryIntake, receiving
 
+from spanledger.exporter import pipeline
 from spanledger.exporter.journal import Signal
+from spanledger.exporter.pipeline import Pipeline
 from spanledger.exporter.receiver import otlp_http
 from spanledger.exporter.receiver.gate import Limits
 from spanledger.exporter.receiver.server import Receiver
 from spanledger.exporter.settings import Settings, load
+from spanledger.exporter.store import Store
 from spanledger.ledger.access.endpoint_file import Endpoint
 from spanledger.ledger.serving import published_endpoint
 from spanledger.schemas import ConfigurationError
@@ -91,6 +94,19 @@ def test_a_journal_that_failed_for_good_is_not_ready_and_alive(tmp_path: Path) -
         assert broken.writer.failed.wait(PATIENCE_S)
         assert not ready.ready
         assert broken.door.post(b"", "/healthz", method="GET").status == 200
+
+
+def test_a_disk_that_is_nearly_full_is_not_ready_and_still_takes(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C63: below room for two segments (128 MiB; here more than there is) balancers are told; no sender is refused."""
+    composed = Pipeline(Settings(store=store.url, data=tmp_path / "not yet" / "journal"), store)
+    assert composed.ready()
+    monkeypatch.setattr(pipeline, "FREE_BYTES_MIN", 10**18)
+    assert not composed.ready()
+    with receiving(into=composed.intake) as door:
+        assert door.post(request(span(chat()))).status == 200
+    composed.writer.close()
 
 
 def test_a_large_json_body_does_not_hold_others_beyond_their_patience(monkeypatch: pytest.MonkeyPatch) -> None:
