@@ -77,10 +77,13 @@ class Pipeline:
 
 
 def _free_bytes(folder: Path) -> int:
-    """What the disk of a folder, which need not be there yet, can still take."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
+    """What the disk of a folder, which need not be there yet, can still take; nothing if it cannot be asked."""
+    try:
+        while not folder.exists():
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
 
 
 def open_pipeline(settings: Settings) -> Pipeline:
