@@ -40,7 +40,9 @@ class Intake:
         """
         charged = signal.charged
         if charged is None:
-            return self._acknowledged(body)
+            answer = acknowledged(body)
+            self._tell_of_metrics()
+            return answer
         if len(body) <= INLINE_BYTES_MAX:
             sifted = sift(body, charged)
         else:
@@ -59,17 +61,20 @@ class Intake:
             await asyncio.shield(self._writer.append_async(entry, asyncio.get_running_loop()))
         return _answer(sifted)
 
-    def _acknowledged(self, body: bytes) -> Answer:
-        """Metrics are sums of what spans and log records state one by one: they are read for validity, and not kept."""
-        try:
-            bounded(body, RESOURCES_MAX, "resource_metrics")
-        except WireError as error:
-            msg = "the body is not a protobuf export request"
-            raise Permanent(msg) from error
+    def _tell_of_metrics(self) -> None:
         if not self._told_of_metrics:
             self._told_of_metrics = True
             _LOG.warning("metrics are accepted and never charged: only spans and log records state usage")
-        return _NOTHING
+
+
+def acknowledged(body: bytes) -> Answer:
+    """Metrics are sums of what spans and log records state one by one: they are read for validity, and not kept."""
+    try:
+        bounded(body, RESOURCES_MAX, "resource_metrics")
+    except WireError as error:
+        msg = "the body is not a protobuf export request"
+        raise Permanent(msg) from error
+    return _NOTHING
 
 
 def _answer(sifted: Sifted) -> Answer:
