@@ -14,7 +14,7 @@ STORE ?= .demo
 
 .PHONY: help
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(VENV)/.run ## send 50 events of three services through real OTLP and print the report
@@ -46,6 +46,10 @@ wheel: $(VENV)/.dev ## build the wheel and test it in a fresh environment, witho
 .PHONY: languages
 languages: $(VENV)/.dev ## run the examples in Go, JavaScript and Python against a receiver (needs go, node and the network)
 	$(BIN)/python -m pytest -m languages
+
+.PHONY: conformance
+conformance: $(VENV)/.dev ## run the OTLP tests, also the slow ones: long outages, a flood, exporters of November 2024
+	$(BIN)/python -m pytest -m "slow or not slow" tests/conformance
 
 .PHONY: bench
 bench: $(VENV)/.run ## run the benchmarks; each checks its own result

@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.journal import Signal
-from spanledger.exporter.receiver import Answer
+from spanledger.exporter.receiver import Answer, Intake
 from spanledger.exporter.receiver.gate import Limits
 from spanledger.exporter.receiver.server import Receiver
 from spanledger.exporter.settings import BODY_BYTES_MAX, Address, Settings
@@ -131,17 +131,25 @@ def receiving(
     *,
     limits: Limits | None = None,
     ready: bool = True,
-    path_prefix: str = "",
+    http_prefix: str = "",
     body_bytes_max: int = BODY_BYTES_MAX,
+    into: Intake | None = None,
 ) -> Generator[Receiving]:
-    """A receiver that is started, and drained at the end."""
+    """A receiver that is started, and drained at the end; `into` takes its requests in the place of memory."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="receiver")
     thread.start()
     intake = MemoryIntake()
     unused = Path("unused")
-    settings = Settings(store="unused", data=unused, grpc=ANY_PORT, http=ANY_PORT, body_bytes_max=body_bytes_max)
-    receiver = Receiver(settings, intake, ready=lambda: ready, limits=limits, path_prefix=path_prefix)
+    settings = Settings(
+        store="unused",
+        data=unused,
+        grpc=ANY_PORT,
+        http=ANY_PORT,
+        body_bytes_max=body_bytes_max,
+        http_prefix=http_prefix,
+    )
+    receiver = Receiver(settings, into or intake, ready=lambda: ready, limits=limits)
     running = Receiving(receiver, intake, loop)
     try:
         # grpc.aio binds its server to the loop it is made in.

@@ -1,16 +1,26 @@
 """The front of the pipeline: a request's bytes in, an answer once its usage is durable. Knows no transport."""
 
 import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.failures import Permanent
 from spanledger.exporter.journal import Entry, JournalWriter, Signal
 from spanledger.exporter.receiver.port import Answer
-from spanledger.exporter.sift import Handoff, sift
-from spanledger.exporter.sift.wire import REQUEST, WireError
+from spanledger.exporter.receiver.reasons import summary
+from spanledger.exporter.sift import Handoff, Sifted, sift
+from spanledger.exporter.sift.bounds import bounded
+from spanledger.exporter.sift.sift import RESOURCES_MAX
+from spanledger.exporter.sift.wire import WireError
+
+# An SDK's batch is sifted within milliseconds. A larger one would hold up every other answer (12 MiB: 3 s, measured),
+# so it is sifted beside them, one at a time. Files are read in pieces of this size, and stay in their order.
+INLINE_BYTES_MAX: Final = 1024 * 1024
 
 _NOTHING: Final = Answer()
+_LOG: Final = logging.getLogger("spanledger.receiver")
 
 
 class Intake:
@@ -20,6 +30,8 @@ class Intake:
         """Journal what is kept through `writer`; tell the poster of this process, if there is one, by `handoff`."""
         self._writer = writer
         self._handoff = handoff
+        self._told_of_metrics = False
+        self._beside = ThreadPoolExecutor(1, "spanledger-sift")
 
     async def __call__(self, signal: Signal, body: bytes, credential: Credential) -> Answer:
         """Accept one OTLP protobuf request; returns after its usage spans (log records) are on disk (`fdatasync`).
@@ -28,8 +40,13 @@ class Intake:
         """
         charged = signal.charged
         if charged is None:
-            return _acknowledged(body)
-        sifted = sift(body, charged)
+            answer = acknowledged(body)
+            self._tell_of_metrics()
+            return answer
+        if len(body) <= INLINE_BYTES_MAX:
+            sifted = sift(body, charged)
+        else:
+            sifted = await asyncio.get_running_loop().run_in_executor(self._beside, sift, body, charged)
         if sifted.payload:
             entry = Entry(
                 payload=sifted.payload,
@@ -42,16 +59,27 @@ class Intake:
                 self._handoff.put(sifted.payload, sifted.spans)
             # A sender that hangs up does not undo what it sent: the append goes on, and its retry is a duplicate.
             await asyncio.shield(self._writer.append_async(entry, asyncio.get_running_loop()))
-        if not sifted.reasons:
-            return _NOTHING
-        return Answer(sifted.rejected, "; ".join(sifted.reasons))
+        return _answer(sifted)
+
+    def _tell_of_metrics(self) -> None:
+        if not self._told_of_metrics:
+            self._told_of_metrics = True
+            _LOG.warning("metrics are accepted and never charged: only spans and log records state usage")
 
 
-def _acknowledged(body: bytes) -> Answer:
+def acknowledged(body: bytes) -> Answer:
     """Metrics are sums of what spans and log records state one by one: they are read for validity, and not kept."""
     try:
-        REQUEST.FromString(body)
+        bounded(body, RESOURCES_MAX, "resource_metrics")
     except WireError as error:
         msg = "the body is not a protobuf export request"
         raise Permanent(msg) from error
     return _NOTHING
+
+
+def _answer(sifted: Sifted) -> Answer:
+    if not sifted.reasons and not sifted.remarks:
+        return _NOTHING
+    remarks = (f"{count} taken: {remark}" for remark, count in sifted.remarks.items())
+    message = "; ".join(filter(None, (summary(sifted.reasons), *remarks)))
+    return Answer(sifted.rejected, message, (*sifted.reasons, *sifted.remarks))

@@ -5,6 +5,7 @@ Order: flag, `SPANLEDGER_*`, the predecessors' `LEDGER_*` / `TOKENLEDGER_*`, the
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ API_PORT: Final = 8318
 # OTLP 1.11 recommends 64 MiB; 16 MiB bounds what one hostile body can make us hold (a deviation we document).
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 BODY_BYTES_CEILING: Final = 64 * 1024 * 1024
+
+_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -53,6 +56,8 @@ class Settings:
     grpc: Address = Address(LOOPBACK, GRPC_PORT)
     http: Address = Address(LOOPBACK, HTTP_PORT)
     api: Address = Address(LOOPBACK, API_PORT)
+    http_prefix: str = ""
+    """What stands before `/v1/traces` and the other OTLP paths: empty, or `/…` without a slash at the end."""
     tenant: str = UNATTRIBUTED
     """Who is charged when the telemetry names nobody."""
     environment: str = ""
@@ -95,6 +100,7 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
         grpc=_address("--grpc", flags.get("grpc") or env.get("SPANLEDGER_GRPC"), GRPC_PORT),
         http=_address("--http", flags.get("http") or env.get("SPANLEDGER_HTTP"), HTTP_PORT),
         api=_address("--api", flags.get("api") or env.get("SPANLEDGER_API"), API_PORT),
+        http_prefix=_path_prefix(env.get("SPANLEDGER_HTTP_PREFIX", "")),
         tenant=flags.get("tenant") or _first(env, "SPANLEDGER_TENANT", "LEDGER_TENANT") or UNATTRIBUTED,
         environment=_first(env, "SPANLEDGER_ENVIRONMENT", "LEDGER_ENV", "TOKENLEDGER_ENVIRONMENT"),
         otlp_endpoint=_endpoint(env.get("SPANLEDGER_OTLP_ENDPOINT", "")),
@@ -165,6 +171,13 @@ def _address(flag: str, text: str | None, port_default: int) -> Address:
         msg = f"{flag} {text!r} is not [HOST:]PORT with a port from 0 to 65535"
         raise ConfigurationError(msg)
     return Address(host.strip("[]") or LOOPBACK, int(port))
+
+
+def _path_prefix(text: str) -> str:
+    if text and not _PATH.fullmatch(text):
+        msg = f"SPANLEDGER_HTTP_PREFIX {text!r} must be a path of letters, digits and -._~, such as /ledger"
+        raise ConfigurationError(msg)
+    return text.rstrip("/")
 
 
 def _endpoint(url: str) -> str:

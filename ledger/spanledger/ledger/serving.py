@@ -7,7 +7,6 @@ under way end, the endpoint closes, the journal is flushed, what waits is posted
 import asyncio
 import os
 import secrets
-import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
@@ -18,6 +17,7 @@ from spanledger.exporter.pipeline import Pipeline, open_pipeline
 from spanledger.exporter.receiver.http_edge import HttpEdge
 from spanledger.exporter.receiver.listening import cannot_listen, check_free
 from spanledger.exporter.receiver.server import Receiver
+from spanledger.exporter.receiver.stopping import stop_on_signals, until_over
 from spanledger.exporter.settings import Address, Settings
 from spanledger.ledger.access.endpoint import endpoint_app
 from spanledger.ledger.access.endpoint_file import Endpoint, folder_of, leave
@@ -28,14 +28,12 @@ from spanledger.schemas import StoreUnavailableError
 GRACE_SECONDS: Final = 10.0
 """What requests under way are given to end; an answer takes 8 s at most."""
 _TOKEN_BYTES: Final = 32
-# A journal that failed for good never recovers in this process; nothing signals it to an event loop.
-_WATCH_SECONDS: Final = 0.25
 
 Tell = Callable[[str], None]
 
 
 def serve(settings: Settings, tell: Tell) -> None:
-    """Serve until SIGTERM or SIGINT; `tell` is given lines for people. A second signal ends the process with 1.
+    """Serve until SIGTERM or SIGINT; `tell` is given lines for people. A second signal, or 30 s, end it with 1.
 
     Raises `ConfigurationError` (a port, a setting), `StoreLockedError`, `NewerSchemaError`, and
     `StoreUnavailableError` when the store is away or the journal failed for good.
@@ -51,8 +49,7 @@ async def open_doors(pipeline: Pipeline, settings: Settings) -> Receiver:
 
 
 async def _serve(pipeline: Pipeline, settings: Settings, tell: Tell) -> None:
-    stopping = asyncio.Event()
-    _stop_on_signals(stopping, tell)
+    stopping = stop_on_signals(tell)
     try:
         await _take_and_answer(pipeline, settings, stopping, tell)
     finally:
@@ -74,7 +71,7 @@ async def _take_and_answer(pipeline: Pipeline, settings: Settings, stopping: asy
             f"spanledger ready grpc={receiver.grpc_address} http={receiver.http_address}"
             f" api={published.address.removeprefix('http://')} store={published.store}"
         )
-        await _until_over(stopping, pipeline)
+        await until_over(stopping, pipeline.writer.failed.is_set)
     tell("stopping: finishing requests, then posting what waits")
     await receiver.drain(GRACE_SECONDS)
     await edge.drain(GRACE_SECONDS)
@@ -101,37 +98,21 @@ async def _open_endpoint(pipeline: Pipeline, settings: Settings) -> tuple[HttpEd
     return edge, msgspec.structs.replace(endpoint, address=f"http://{_reachable(address)}")
 
 
+def published_endpoint(settings: Settings, endpoint: Endpoint, receiver: Receiver) -> Endpoint:
+    """What other commands are told of a started receiver."""
+    http = f"http://{_reachable(receiver.http_address)}{settings.http_prefix}"
+    return msgspec.structs.replace(endpoint, grpc=str(_reachable(receiver.grpc_address)), http=http)
+
+
 @contextmanager
 def _published(settings: Settings, endpoint: Endpoint, receiver: Receiver) -> Generator[Endpoint]:
     """The endpoint's file lies where commands look for it while requests are taken."""
-    published = msgspec.structs.replace(
-        endpoint, grpc=str(_reachable(receiver.grpc_address)), http=f"http://{_reachable(receiver.http_address)}"
-    )
+    published = published_endpoint(settings, endpoint, receiver)
     take_away = leave(folder_of(settings), published)
     try:
         yield published
     finally:
         take_away()
-
-
-async def _until_over(stopping: asyncio.Event, pipeline: Pipeline) -> None:
-    while not stopping.is_set() and not pipeline.writer.failed.is_set():
-        try:
-            await asyncio.wait_for(stopping.wait(), _WATCH_SECONDS)
-        except TimeoutError:
-            continue
-
-
-def _stop_on_signals(stopping: asyncio.Event, tell: Tell) -> None:
-    def on_signal() -> None:
-        if stopping.is_set():
-            tell("stopped at once: what was acknowledged is in the journal")
-            os._exit(1)
-        stopping.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
 
 
 def _reachable(address: Address) -> Address:

@@ -5,21 +5,27 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import cast
 
 import grpc
 import pytest
-from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo
-from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
+)
+from support.grpc_calls import (
+    CHECK,
+    EXPORT,
+    NOT_SERVING,
+    SERVICE_UNKNOWN,
+    SERVING,
+    calling,
+    health_in,
+    health_of,
 )
 from support.receiving import PATIENCE_S, Receiving, receiving
 
@@ -27,10 +33,6 @@ from spanledger.exporter.failures import Permanent, TooLarge, Transient
 from spanledger.exporter.receiver import Answer
 from spanledger.exporter.receiver.gate import Limits
 
-EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-CHECK = "/grpc.health.v1.Health/Check"
-WATCH = "/grpc.health.v1.Health/Watch"
-SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
 MEBIBYTE = 1024 * 1024
 
 
@@ -39,61 +41,6 @@ def door() -> Generator[Receiving]:
     """A receiver with the default limits."""
     with receiving() as running:
         yield running
-
-
-class Call:
-    """A channel to one door, for raw calls."""
-
-    def __init__(self, channel: grpc.Channel) -> None:
-        self._channel = channel
-
-    def __call__(self, body: bytes, method: str = EXPORT, timeout: float | None = PATIENCE_S) -> bytes:
-        """Return the answer's bytes. Raises `grpc.RpcError`."""
-        return cast("bytes", self._channel.unary_unary(method)(body, timeout=timeout))
-
-    def refusal(self, body: bytes, method: str = EXPORT, timeout: float | None = PATIENCE_S) -> "Refused":
-        """Return how a call was refused."""
-        with pytest.raises(grpc.RpcError) as raised:
-            self(body, method, timeout)
-        return Refused(raised.value)
-
-    def begin(self, body: bytes) -> "grpc.Future[bytes]":
-        """Begin a call, to be cancelled."""
-        return cast("grpc.Future[bytes]", self._channel.unary_unary(EXPORT).future(body))
-
-    def refused_stream(self, messages: Iterator[bytes]) -> "Refused":
-        """Return how a call with any number of messages was refused."""
-        with pytest.raises(grpc.RpcError) as raised:
-            self._channel.stream_unary(EXPORT)(messages, timeout=PATIENCE_S)
-        return Refused(raised.value)
-
-    def watch(self, service: str) -> Generator[int]:
-        """Yield the health of a service as it changes."""
-        statuses = cast("Iterator[bytes]", self._channel.unary_stream(WATCH)(_service(service)))
-        yield from map(_health, statuses)
-
-
-class Refused:
-    """The status of a failed call."""
-
-    def __init__(self, error: grpc.RpcError) -> None:
-        assert isinstance(error, grpc.Call)
-        self.code = error.code()
-        self.details = error.details() or ""
-        self.trailers: Mapping[str, object] = {item.key: item.value for item in error.trailing_metadata() or ()}
-
-    def status(self) -> Status:
-        """The google.rpc.Status of the standard trailer."""
-        raw = self.trailers["grpc-status-details-bin"]
-        assert isinstance(raw, bytes)
-        return Status.FromString(raw)
-
-
-@contextmanager
-def calling(door: Receiving) -> Generator[Call]:
-    """A channel to a door."""
-    with grpc.insecure_channel(door.grpc) as channel:
-        yield Call(channel)
 
 
 def test_an_empty_request_is_taken_and_success_says_nothing(door: Receiving) -> None:
@@ -256,15 +203,15 @@ def test_health_is_told_by_service(door: Receiving) -> None:
     """C41: "" and each service of ours serve; any other name is NOT_FOUND to Check and SERVICE_UNKNOWN to Watch."""
     with calling(door) as call:
         for name in ("", "opentelemetry.proto.collector.trace.v1.TraceService"):
-            assert _health(call(_service(name), CHECK)) == SERVING
-        assert call.refusal(_service("another"), CHECK).code is grpc.StatusCode.NOT_FOUND
+            assert health_in(call(health_of(name), CHECK)) == SERVING
+        assert call.refusal(health_of("another"), CHECK).code is grpc.StatusCode.NOT_FOUND
         assert next(call.watch("another")) == SERVICE_UNKNOWN
 
 
 def test_health_repeats_that_nothing_can_be_journaled() -> None:
     """C41: a receiver that is not ready is NOT_SERVING."""
     with receiving(ready=False) as door, calling(door) as call:
-        assert _health(call(_service(""), CHECK)) == NOT_SERVING
+        assert health_in(call(health_of(""), CHECK)) == NOT_SERVING
 
 
 def test_a_drain_is_seen_by_watchers_before_it_cuts_anything(door: Receiving) -> None:
@@ -315,15 +262,6 @@ def _goaway(connection: socket.socket) -> bytes:
         if kind == 7:
             return payload
     return b""
-
-
-def _service(name: str) -> bytes:
-    """A HealthCheckRequest."""
-    return StringValue(value=name).SerializeToString()
-
-
-def _health(response: bytes) -> int:
-    return Int32Value.FromString(response).value
 
 
 def _resident_bytes() -> int:

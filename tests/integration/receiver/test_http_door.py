@@ -196,7 +196,7 @@ def test_no_path_is_ever_redirected(door: Receiving) -> None:
 
 def test_a_prefix_moves_the_otlp_paths() -> None:
     """C45: behind a proxy the same process may live below a path."""
-    with receiving(path_prefix="/tenant-a/") as door:
+    with receiving(http_prefix="/tenant-a") as door:
         assert door.post(BODY, "/tenant-a/v1/traces").status == 200
         assert door.post(BODY, "/v1/traces").status == 404
         assert door.post(b"", "/healthz", method="GET").status == 200

@@ -115,6 +115,17 @@ def test_a_second_signal_ends_a_stop_that_hangs() -> None:
         assert process.wait(START_S_MAX) == 1
 
 
+def test_a_stop_that_takes_too_long_is_ended() -> None:
+    """4.8: half a minute (here 0.2 s) after one signal the process ends with 1, and says what is kept."""
+    program = f"from spanledger.exporter.receiver import stopping; stopping.STOP_S_MAX = 0.2\n{_HANGING_STOP}"
+    with subprocess.Popen((sys.executable, "-c", program), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(START_S_MAX) == 1
+        assert list(process.stdout) == ["stopping\n", "stopped at once: what was acknowledged is in the journal\n"]
+
+
 def test_a_journal_that_gave_up_ends_the_wait() -> None:
     """A process that can journal nothing more does not linger."""
 
@@ -139,7 +150,7 @@ import asyncio, threading
 from spanledger.exporter.receiver.stopping import stop_on_signals, until_over
 
 async def serve():
-    stopped = stop_on_signals()
+    stopped = stop_on_signals(lambda line: print(line, flush=True))
     print("started", flush=True)
     await until_over(stopped, lambda: False)
     print("stopping", flush=True)

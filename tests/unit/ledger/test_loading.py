@@ -40,7 +40,8 @@ class Door:
             msg = "undecodable"
             raise Permanent(msg)
         self.taken += ids
-        return Answer(self._rejects, "broken ids" if self._rejects else "")
+        reasons = ("broken ids",) if self._rejects else ()
+        return Answer(self._rejects, "; ".join(f"{self._rejects} rejected: {reason}" for reason in reasons), reasons)
 
 
 def loaded(door: Door, *paths: Path) -> Loaded:

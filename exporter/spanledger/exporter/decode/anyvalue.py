@@ -12,6 +12,8 @@ from typing import Final
 from spanledger.schemas.units import COUNT_MAX
 
 _STRING, _BOOL, _INT, _DOUBLE = 0x0A, 0x10, 0x18, 0x21
+# `string_value_strindex`: a place in the table of strings that a request of profiles has, and no other.
+_STRING_INDEX = 0x40
 _ABSENT: Final = frozenset({"", "None", "null"})
 _SIGN_BIT: Final = 1 << 63
 _UNSIGNED_SPAN: Final = 1 << 64
@@ -55,7 +57,7 @@ def real(value: bytes) -> float:
 
 def count(value: bytes) -> int | None:
     """A number of units; None when the emitter says that there is none to state. Raises `NotACountError`."""
-    if not value:
+    if not value or value[0] == _STRING_INDEX:
         return None
     if value[0] == _INT:
         size = len(value)

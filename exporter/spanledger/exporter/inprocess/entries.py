@@ -42,7 +42,7 @@ def entries(spans: Sequence[ReadableSpan], home: Home, counts: Counts) -> Iterat
         yield from _halves(spans, home, counts)
         return
     if sifted.rejected:
-        counts.add("refused", sifted.rejected, reason=f"a usage span is refused: {sifted.reasons[0]}")
+        counts.add("refused", sifted.rejected, reason=f"a usage span is refused: {next(iter(sifted.reasons))}")
     kept = len(sifted.spans)
     unused = sifted.received - sifted.rejected - kept
     if unused:

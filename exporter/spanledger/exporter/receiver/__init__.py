@@ -4,6 +4,7 @@
 |---|---|
 | `port.py` | what the doors ask of the rest: `Intake`, `Answer` |
 | `answers.py` | every failure and success, as gRPC status, HTTP status and body |
+| `reasons.py` | many reasons in one line |
 | `gate.py` | what both doors share: who is asking, bytes in flight, the time an answer may take, draining |
 | `otlp_grpc.py`, `health.py` | OTLP/gRPC and the gRPC health service |
 | `otlp_http.py`, `inflate.py` | OTLP/HTTP, `/healthz` and `/readyz`; bounded decompression |

@@ -5,8 +5,6 @@ permanent is answered as temporary. No attribute value and no traceback is ever 
 """
 
 import random
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +27,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from spanledger.exporter.failures import Permanent, TooLarge, Transient
 from spanledger.exporter.journal import Signal
 from spanledger.exporter.receiver.port import Answer
+from spanledger.exporter.receiver.reasons import summary
 
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
@@ -42,7 +41,6 @@ RETRY_JITTER: Final = 0.1
 
 # gRPC and HTTP responses stay far below the 4 MiB a client accepts, whatever was rejected.
 MESSAGE_BYTES_MAX: Final = 4 * 1024
-REASONS_SHOWN_MAX: Final = 5
 
 # The trailer of the gRPC standard (a google.rpc.Status), and the one that the Python exporter reads instead.
 STATUS_TRAILER: Final = "grpc-status-details-bin"
@@ -123,17 +121,7 @@ def with_rejections(answer: Answer, reasons: list[str]) -> Answer:
     if not reasons:
         return answer
     message = "; ".join(filter(None, (summary(reasons), answer.message)))
-    return Answer(rejected=answer.rejected + len(reasons), message=message)
-
-
-def summary(reasons: Iterable[str]) -> str:
-    """Return one line for many reasons: the five most frequent with their counts, and how many more there are."""
-    counts = Counter(reasons).most_common()
-    shown = [f"{count} rejected: {reason}" for reason, count in counts[:REASONS_SHOWN_MAX]]
-    unshown = counts[REASONS_SHOWN_MAX:]
-    if unshown:
-        shown.append(f"{sum(count for _, count in unshown)} rejected for {len(unshown)} other reasons")
-    return "; ".join(shown)
+    return Answer(answer.rejected + len(reasons), message, (*dict.fromkeys(reasons), *answer.reasons))
 
 
 def shortened(message: str) -> str:

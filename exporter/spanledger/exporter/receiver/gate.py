@@ -7,8 +7,8 @@ it. The sender is then told to come again, and the ledger folds the duplicate (O
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -113,10 +113,9 @@ class Gate:
         """
         if len(body) > self.limits.body_bytes:
             raise TooLarge(too_large(self.limits.body_bytes))
-        answer_s = self.limits.answer_s if budget_s is None else min(budget_s - DEADLINE_MARGIN_S, self.limits.answer_s)
         append = self._begin(signal, body, credential)
         # wait() leaves the append alone, whether the time is up or the sender went away.
-        done, _ = await asyncio.wait({append}, timeout=max(answer_s, 0))
+        done, _ = await asyncio.wait({append}, timeout=in_time(self.limits.answer_s, budget_s))
         if not done:
             msg = "the request was not confirmed as durable in time"
             raise Transient(msg)
@@ -152,6 +151,29 @@ class Gate:
 
         append.add_done_callback(ended)
         return append
+
+
+def in_time(limit_s: float, budget_s: float | None) -> float:
+    """Return the seconds something may take, so that a sender which waits for `budget_s` more still reads the answer.
+
+    None: it did not say how long.
+    """
+    return limit_s if budget_s is None else max(0.0, min(budget_s - DEADLINE_MARGIN_S, limit_s))
+
+
+@asynccontextmanager
+async def turn(places: asyncio.Semaphore, timeout_s: float) -> AsyncGenerator[None]:
+    """Hold one of the places during a block. Raises `Transient` when none is free in time."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await places.acquire()
+    except TimeoutError as error:
+        msg = "too many requests are being read"
+        raise Transient(msg) from error
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def report_bug(failure: BaseException | None) -> None:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
+from google.protobuf.message import DecodeError
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
 from spanledger.exporter.receiver.gate import Gate
@@ -55,7 +56,10 @@ class Health:
             return
 
     def _knows(self, request: bytes) -> bool:
-        return StringValue.FromString(request).value in self._services
+        try:
+            return StringValue.FromString(request).value in self._services
+        except DecodeError:
+            return False
 
     def _status(self) -> bytes:
         return _SERVING if self._gate.ready else _NOT_SERVING

@@ -5,6 +5,7 @@ every refusal is a google.rpc.Status in the request's encoding, sent after the b
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Final, cast
@@ -14,7 +15,7 @@ from google.rpc import code_pb2
 from spanledger.exporter.failures import TooLarge, Transient
 from spanledger.exporter.journal import Signal
 from spanledger.exporter.receiver.answers import JSON, PROTOBUF, Refusal, refusal, response, with_rejections
-from spanledger.exporter.receiver.gate import Gate, report_bug, too_large
+from spanledger.exporter.receiver.gate import DEADLINE_MARGIN_S, Gate, report_bug, too_large, turn
 from spanledger.exporter.receiver.inflate import Decoding, decoding
 from spanledger.exporter.receiver.otlpjson import json_to_protobuf
 
@@ -33,7 +34,7 @@ _SIGNALS: Final = {"/v1/traces": Signal.TRACES, "/v1/logs": Signal.LOGS, "/v1/me
 
 def http_app(gate: Gate, path_prefix: str = "") -> App:
     """Return the ASGI app. With a `path_prefix` such as `/tenant-a`, the OTLP paths live below it."""
-    door = _HttpDoor(gate, {path_prefix.rstrip("/") + path: signal for path, signal in _SIGNALS.items()})
+    door = _HttpDoor(gate, {path_prefix + path: signal for path, signal in _SIGNALS.items()})
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -107,7 +108,7 @@ class _HttpDoor:
         self._gate = gate
         self._signals = signals
         # One large JSON body at a time: parsed values take several times the bytes of their text.
-        self._converting = asyncio.Lock()
+        self._converting = asyncio.Semaphore(1)
 
     async def answer(self, request: _Request, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
@@ -150,9 +151,12 @@ class _HttpDoor:
         reasons: list[str] = []
         with self._gate.in_flight.reading() as grow:
             payload = await self._read(coding, body, grow)
+            begun_s = time.monotonic()
             if request.media_type == JSON:
                 payload, reasons = await self._converted(signal, payload)
-        answer = with_rejections(await self._gate.admit(signal, payload, credential), reasons)
+        # What the conversion took is gone from the time that the sender still waits.
+        waits_s = self._gate.limits.answer_s + DEADLINE_MARGIN_S - (time.monotonic() - begun_s)
+        answer = with_rejections(await self._gate.admit(signal, payload, credential, waits_s), reasons)
         return _Reply(200, request.answer_type, response(signal, answer, request.answer_type))
 
     async def _read(self, coding: Decoding, body: _Body, grow: Callable[[int], None]) -> bytes:
@@ -172,7 +176,7 @@ class _HttpDoor:
     async def _converted(self, signal: Signal, body: bytes) -> tuple[bytes, list[str]]:
         if len(body) <= JSON_INLINE_BYTES:
             return json_to_protobuf(signal, body)
-        async with self._converting:
+        async with turn(self._converting, self._gate.limits.answer_s):
             return await asyncio.to_thread(json_to_protobuf, signal, body)
 
     def _check_length(self, request: _Request) -> None:
@@ -191,8 +195,6 @@ def _unsuitable(request: _Request, signal: Signal | None, coding: Decoding | Non
         return _NOT_FOUND
     if request.method != "POST":
         return _not_allowed("POST")
-    if "content-length" in request.headers and "transfer-encoding" in request.headers:
-        return Refusal(code_pb2.INVALID_ARGUMENT, 400, "Content-Length and Transfer-Encoding exclude each other")
     if request.media_type not in {PROTOBUF, JSON}:
         return Refusal(code_pb2.INVALID_ARGUMENT, 415, f"Content-Type must be {PROTOBUF} or {JSON}")
     if coding is None:

@@ -17,6 +17,8 @@ class Answer:
 
     rejected: int = 0
     message: str = ""
+    reasons: tuple[str, ...] = ()
+    """Why, each reason once, for who adds up several answers."""
 
 
 Intake = Callable[[Signal, bytes, Credential], Awaitable[Answer]]

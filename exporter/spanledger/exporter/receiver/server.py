@@ -29,7 +29,6 @@ class Receiver:
         *,
         ready: Callable[[], bool] = lambda: True,
         limits: Limits | None = None,
-        path_prefix: str = "",
     ) -> None:
         self._settings = settings
         self.gate = Gate(
@@ -39,7 +38,7 @@ class Receiver:
             ready,
         )
         """What both doors share; its counts tell how busy they are."""
-        self._http = HttpEdge(http_app(self.gate, path_prefix))
+        self._http = HttpEdge(http_app(self.gate, settings.http_prefix))
         self._grpc: GrpcDoor | None = None
         self.grpc_address: Address = settings.grpc
         """Where gRPC listens; after `start` with the port that the system chose for port 0."""

@@ -17,15 +17,22 @@ STOP_S_MAX: Final = 30.0
 _WATCH_S: Final = 0.25
 
 
-def stop_on_signals() -> asyncio.Event:
-    """Return the event that the first SIGTERM or SIGINT sets, in the running loop of the main thread."""
+def stop_on_signals(tell: Callable[[str], None] = lambda _: None) -> asyncio.Event:
+    """Return the event that the first SIGTERM or SIGINT sets, in the running loop of the main thread.
+
+    `tell` is given the sentence for people when the process is ended at once.
+    """
     stopped = asyncio.Event()
+
+    def end() -> None:
+        tell("stopped at once: what was acknowledged is in the journal")
+        os._exit(1)
 
     def on_signal() -> None:
         if stopped.is_set():
-            os._exit(1)
+            end()
         stopped.set()
-        late = threading.Timer(STOP_S_MAX, os._exit, (1,))
+        late = threading.Timer(STOP_S_MAX, end)
         late.daemon = True
         late.start()
 

@@ -7,6 +7,7 @@ logs are framed alike on the wire (request.1 a resource's part, its .2 scopes, t
 span, of a request of logs it means a log record.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
@@ -27,7 +28,6 @@ from spanledger.schemas.claim import Signal
 # elements are counted before they are parsed. A batch of an SDK is 512 spans of some 25 attributes.
 RESOURCES_MAX: Final = 10_000
 SPANS_MAX: Final = 100_000
-REASONS_MAX: Final = 5
 
 _SPAN_TAG: Final = b"\x12"
 
@@ -40,14 +40,15 @@ class Sifted(msgspec.Struct):
     spans: list[UsageRecord] = []
     payload: bytes = b""
     """The reduced request as OTLP protobuf; empty when nothing is kept."""
-    rejected: int = 0
-    reasons: list[str] = []
-    """Why, and what else the sender should be told."""
+    reasons: Counter[str] = msgspec.field(default_factory=Counter[str])
+    """Why elements were rejected, and how many each. The reasons are few: none quotes what was sent."""
+    remarks: Counter[str] = msgspec.field(default_factory=Counter[str])
+    """What else the sender should be told, of how many elements."""
 
-    def remark(self, reason: str) -> None:
-        """Keep a reason, if there is room."""
-        if len(self.reasons) < REASONS_MAX:
-            self.reasons.append(reason)
+    @property
+    def rejected(self) -> int:
+        """Elements that no journal will hold."""
+        return self.reasons.total()
 
 
 class _Kind(msgspec.Struct, frozen=True):
@@ -126,11 +127,10 @@ def _usage_spans(
                 if _marked(span.raw, every):
                     spans.append(span)
                     if span.remark:
-                        sifted.remark(span.remark)
+                        sifted.remarks[span.remark] += 1
             except (WireError, UnicodeDecodeError, ValueError) as error:
-                sifted.rejected += 1
                 broken = f"a {kind.element} is not valid protobuf or UTF-8"
-                sifted.remark(str(error) if type(error) is ValueError else broken)
+                sifted.reasons[str(error) if type(error) is ValueError else broken] += 1
     return spans
 
 

@@ -56,7 +56,7 @@ def _sent(access: Opened, settings: Settings) -> int:
 
 
 async def _through_own_doors(pipeline: Pipeline, settings: Settings) -> int:
-    receiver = await open_doors(pipeline, replace(settings, grpc=_ANY_PORT, http=_ANY_PORT))
+    receiver = await open_doors(pipeline, replace(settings, grpc=_ANY_PORT, http=_ANY_PORT, http_prefix=""))
     try:
         doors = Doors(str(receiver.grpc_address), f"http://{receiver.http_address}")
         return await asyncio.to_thread(send, doors)

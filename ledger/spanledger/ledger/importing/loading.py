@@ -41,11 +41,12 @@ class Loaded:
     failures: list[str] = field(default_factory=list[str])
     """A sentence for each file that was not read to its end."""
 
-    def reject(self, count: int, reason: str) -> None:
+    def reject(self, count: int, reasons: Iterable[str]) -> None:
         """Count what was refused, and keep the first reasons."""
         self.rejected += count
-        if reason and reason not in self.reasons and len(self.reasons) < REASONS_MAX:
-            self.reasons.append(reason)
+        for reason in reasons:
+            if reason not in self.reasons and len(self.reasons) < REASONS_MAX:
+                self.reasons.append(reason)
 
 
 async def load(
@@ -97,7 +98,7 @@ def _convertible(parts: Iterator[Part], loaded: Loaded) -> Iterator[Part]:
     """The parts that hold something; what could not be converted is counted on the way."""
     for part in parts:
         for reason in part.rejected:
-            loaded.reject(1, reason)
+            loaded.reject(1, (reason,))
         if part.payload:
             yield part
 
@@ -122,7 +123,7 @@ class _Taker:
             for part in body.parts:
                 await self.take(Body(body.signal, (part,)))
         else:
-            self._loaded.reject(answer.rejected, answer.message)
+            self._loaded.reject(answer.rejected, answer.reasons)
 
     async def _durable(self, body: Body) -> Answer:
         waited = 0.0

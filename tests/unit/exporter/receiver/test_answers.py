@@ -22,9 +22,9 @@ from spanledger.exporter.receiver.answers import (
     refusal,
     response,
     shortened,
-    summary,
     with_rejections,
 )
+from spanledger.exporter.receiver.reasons import summary
 
 
 @pytest.mark.parametrize(

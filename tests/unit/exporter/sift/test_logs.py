@@ -119,9 +119,9 @@ def test_a_record_with_broken_ids_is_kept_as_of_no_trace_and_its_sender_is_told(
     sifted = sift(logs_request(log(chat(), span_id=8), broken), "logs")
     assert [each.parent_span_id[-1:] for each in sifted.spans] == [b"\x08", place[1]]
     assert (sifted.spans[1].trace_id, sifted.rejected) == (place[0], 0)
-    [reason] = sifted.reasons
+    [reason] = sifted.remarks
     assert next(iter(change)) in reason
-    assert _again(sifted.payload).reasons == []
+    assert not _again(sifted.payload).remarks
 
 
 def test_ids_of_zeros_are_no_ids() -> None:
