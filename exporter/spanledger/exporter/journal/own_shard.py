@@ -27,7 +27,7 @@ from spanledger.exporter.journal.layout import (
     sweep,
     unborn,
 )
-from spanledger.exporter.journal.locks import hold, release, root_lock
+from spanledger.exporter.journal.locks import hold, root_lock
 from spanledger.exporter.journal.marks import open_synced, read_posted, write_synced
 from spanledger.exporter.journal.record import Entry, JournalCorrupt, Position
 from spanledger.exporter.journal.segment import SEGMENT_OVERHEAD_BYTES, begin_segment
@@ -47,6 +47,8 @@ class Terms:
     """Of all shards under the root together, as their files stand on the disk."""
     clock_ns: Callable[[], int]
     disk: Disk
+    chance: Callable[[int], bytes] = os.urandom
+    """So many random bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class OwnShard:
         with root_lock(self._disk, terms.root):
             sweep(self._disk, terms.root)
             self._check_room(self._first_bytes)
-            self._shard = new_shard_id(terms.clock_ns())
+            self._shard = new_shard_id(terms.clock_ns(), terms.chance(10))
             self._open_files(unborn(terms.root, self._shard))
         self.folder = terms.root / str(self._shard)
         self._spares = Spares(self._disk, self.folder, terms.segment_bytes, self._check_room)
@@ -121,7 +123,7 @@ class OwnShard:
     def close(self) -> None:
         """Let go of the shard: from now on whoever posts may drain and remove it."""
         self._spares.close()
-        release(self._lock_fd)
+        self._disk.unlock(self._lock_fd)
         self._close_files()
 
     def forget(self, *, consistent: bool) -> None:
@@ -179,7 +181,7 @@ class OwnShard:
         full.close()
 
     def _next_header(self) -> SegmentHeader:
-        epoch = int.from_bytes(os.urandom(8))
+        epoch = int.from_bytes(self._terms.chance(8))
         return SegmentHeader(self._shard.bytes, self._next_seq, epoch, self._next_seq - 1)
 
     def _tell_readers(self) -> None:
@@ -191,7 +193,7 @@ class OwnShard:
 
     def _check_room(self, size: int) -> None:
         quota = self._terms.quota_bytes
-        if bytes_used(self._terms.root) + size > quota:
+        if bytes_used(self._disk, self._terms.root) + size > quota:
             msg = f"the journal in {self._terms.root} has reached its quota of {quota} bytes"
             raise Transient(msg)
 
