@@ -171,7 +171,10 @@ class Poster:
             if settlement.regrouped or contested:
                 kept = [each for each in priced if each[0].charge_id not in contested]
                 events = self._afresh(kept, settlement.regrouped)
-            self.tables.insert_events(events)
+            if events:
+                # A loss of power that took these and left the events would leave charges that nothing accounts for.
+                self.tables.make_durable()
+                self.tables.insert_events(events)
         return bool(contested)
 
     def _afresh(self, priced: Sequence[tuple[Charge, Rated]], regrouped: set[bytes]) -> list[LedgerEvent]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Waiter: TypeAlias = Future[int] | asyncio.Future[int]
 
-# A full segment that is posted while nothing arrives is given back after this long.
+# While nothing arrives, posted segments are given back this often, and readers told what a full disk kept from them.
 _IDLE_S: Final = 10.0
 
 
@@ -118,7 +118,7 @@ class Committer:
             while not self._queue:
                 if self.closing:
                     return False
-                idle_s = _IDLE_S if self.shard is not None and self.shard.holds_full_segments else None
+                idle_s = _IDLE_S if self.shard is not None and self.shard.has_chores else None
                 if not self._wake.wait(idle_s):
                     return True
             size = 0

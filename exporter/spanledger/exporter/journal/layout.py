@@ -10,11 +10,12 @@ ROOT/.<shard uuid>.new, .gone    a shard that is not born yet, or not gone yet: 
 """
 
 import re
+from errno import EACCES, EINVAL, EOPNOTSUPP, EPERM, EROFS
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from spanledger.exporter.journal.disk import Disk, sync_folder
+from spanledger.exporter.journal.disk import Disk, DiskFailed, sync_folder
 
 ROOT_LOCK: Final = ".lock"
 LOCK: Final = "LOCK"
@@ -23,6 +24,7 @@ SYNCED: Final = "SYNCED"
 POSTED: Final = "POSTED"
 POSTED_NEXT: Final = "POSTED.tmp"
 _HIDDEN: Final = "."
+_NOT_OURS: Final = (EACCES, EINVAL, EOPNOTSUPP, EPERM, EROFS)
 _SEGMENT_NAME: Final = re.compile(r"([0-9a-f]{16})\.seg")
 
 
@@ -74,16 +76,31 @@ def remove_folder(disk: Disk, folder: Path) -> None:
 
 
 def make_folders(disk: Disk, folder: Path) -> None:
-    """Make a folder and what is missing above it, each name durable before anything is put inside."""
-    if disk.is_folder(folder):
+    """Make a folder and what is missing above it, each name durable before anything is put inside.
+
+    Whoever made one that is there may have died before its name was durable.
+    """
+    if folder == folder.parent:
         return
     make_folders(disk, folder.parent)
+    if disk.is_folder(folder):
+        _sync_if_ours(disk, folder.parent)
+        return
     try:
         disk.mkdir(folder)
     except FileExistsError:
         if not disk.is_folder(folder):
             raise
     sync_folder(disk, folder.parent)
+
+
+def _sync_if_ours(disk: Disk, folder: Path) -> None:
+    """Make a folder's names durable, unless it is one that we could not have changed."""
+    try:
+        sync_folder(disk, folder)
+    except DiskFailed as error:
+        if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in _NOT_OURS:
+            raise
 
 
 def bytes_used(disk: Disk, root: Path) -> int:

@@ -72,6 +72,7 @@ class OwnShard:
         self._next_seq = 1
         self._received_ns = 0
         self._looked_ahead = False
+        self._untold = False
         self._retired: deque[_Retired] = deque()
         make_folders(self._disk, terms.root)
         with root_lock(self._disk, terms.root):
@@ -98,7 +99,9 @@ class OwnShard:
         return first_seq
 
     def reclaim(self) -> None:
-        """Recycle or remove the segments whose records are all in the ledger."""
+        """Recycle or remove the segments whose records are all in the ledger; tell readers what they do not know."""
+        if self._untold:
+            self._tell_readers()
         try:
             posted = read_posted(self._disk, self.folder).seq if self._retired else 0
         except JournalCorrupt:
@@ -116,9 +119,9 @@ class OwnShard:
             self._retired.popleft()
 
     @property
-    def holds_full_segments(self) -> bool:
-        """Whether there will be something to reclaim once it is posted."""
-        return bool(self._retired)
+    def has_chores(self) -> bool:
+        """Whether `reclaim` may have something to do while nothing arrives."""
+        return bool(self._retired) or self._untold
 
     def close(self) -> None:
         """Let go of the shard: from now on whoever posts may drain and remove it."""
@@ -185,11 +188,13 @@ class OwnShard:
         return SegmentHeader(self._shard.bytes, self._next_seq, epoch, self._next_seq - 1)
 
     def _tell_readers(self) -> None:
-        """Best effort: without it the records are durable but wait to be read, until the next group or our end."""
+        """Best effort: without it the records are durable but wait to be read, until we try again or end."""
+        self._untold = True
         segment = self._segment
         place = Position(segment.header.first_seq, segment.offset, self._next_seq)
         with suppress(OSError):
             write_synced(self._disk, self._synced_fd, Mark(self._next_seq - 1, place))
+            self._untold = False
 
     def _check_room(self, size: int) -> None:
         quota = self._terms.quota_bytes

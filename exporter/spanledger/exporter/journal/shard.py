@@ -3,6 +3,7 @@
 While the writer lives, SYNCED says exactly what is durable: nothing beyond is looked at (a group that failed is taken
 back, and its numbers are used again), and everything before must be readable. When the writer is gone, reading goes on
 to the valid end: a torn tail was never acknowledged and is left where it is, since nobody writes to the shard again.
+What the writer did not sync any more is made durable before it is handed out: what is posted must not vanish.
 """
 
 from bisect import bisect_right
@@ -121,12 +122,15 @@ class Shard:
             return True
 
     def _records_after(self, seq: int) -> Iterator[Record]:
-        durable = self.synced
+        mark = read_synced(self._disk, self.path)
+        durable = mark.seq
         limit = None if self.abandoned else durable
         first_seq = self._segment_of(seq + 1) if limit is None or seq < limit else None
         after = seq
         while first_seq is not None:
             with closing(self._open(first_seq)) as reader:
+                if limit is None and first_seq >= mark.position.segment:
+                    reader.make_durable()
                 self._approach(reader, after)
                 while limit is None or reader.seq <= limit:
                     self._places.append(reader.position)
