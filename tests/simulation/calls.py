@@ -22,6 +22,8 @@ class Message:
     span_id: str
     payload: bytes
     spans: Sequence[UsageRecord]
+    second: bool
+    """Whether another message tells of the same call."""
 
 
 def input_tokens(tenant: str) -> int:
@@ -48,4 +50,4 @@ def messages() -> list[Message]:
 def _message(number: int, attributes: dict[str, Value], identity: int, start_ns: int, scope: str = "test") -> Message:
     made = span(attributes, span_id=identity, trace_id=identity, start_ns=start_ns, end_ns=start_ns + 10**9)
     sifted = sift(request(made, scope=scope))
-    return Message(f"tenant-{number}", made.span_id.hex(), sifted.payload, sifted.spans)
+    return Message(f"tenant-{number}", made.span_id.hex(), sifted.payload, sifted.spans, scope != "test")

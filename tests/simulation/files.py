@@ -1,7 +1,7 @@
 """A disk in memory that can lose power: durable bytes and names, and what was written since, by sector.
 
-What a loss of power may leave is the widest reading of POSIX: of every 512-byte sector some prefix of the writes since the
-last sync, of every file some length it had since, of every folder some prefix of the changes of its names.
+What a loss of power may leave is the widest reading of POSIX: of every 512-byte sector some prefix of the writes since
+the last sync, of every file some length it had since, of every folder some prefix of the changes of its names.
 """
 
 from collections.abc import Callable, Iterator
@@ -135,6 +135,16 @@ class Files:
             return self.folder(path.parent).names.get(path.name) if path.name else self.top
         except FileNotFoundError:
             return None
+
+    def every_file(self) -> Iterator[File]:
+        """All files."""
+        folders = [self.top]
+        while folders:
+            for node in folders.pop().names.values():
+                if isinstance(node, File):
+                    yield node
+                else:
+                    folders.append(node)
 
     def lose_power(self, choose: Choose, flip: Flip) -> None:
         """Every process is gone, and of what was not durable only some is left."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from simulation.calls import Message
 from simulation.disk import Killed, SimDisk
@@ -19,7 +19,9 @@ from spanledger.exporter.journal.segment import SEGMENT_OVERHEAD_BYTES
 from spanledger.exporter.poster import Poster
 from spanledger.exporter.prices import PriceShelf
 from spanledger.exporter.sift import Handoff
-from spanledger.exporter.store import Store
+
+if TYPE_CHECKING:
+    from spanledger.exporter.store import Store
 
 ROOT = Path("/data/journal")
 SEGMENT_BYTES = 4096
@@ -82,7 +84,7 @@ class Process:
         """Post from now on."""
         self.poster = Poster(cast("Store", _NoStore()), ROOT, self._handoff, _PRICES, tables=tables, disk=self.disk)
         # Writing down the whole catalogue of prices takes longer than all else here.
-        self.poster._kept.add(_PRICES.current().digest)
+        self.poster._kept.add(_PRICES.current().digest)  # pyright: ignore[reportPrivateUsage]
 
     def receive(self, message: Message) -> None:
         """Take a request, as the intake does; it may be refused at once."""

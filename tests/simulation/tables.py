@@ -39,13 +39,21 @@ class Troubles:
 class Database:
     """What the store holds: every insert as it was made, whether the disk has it, and what that comes to."""
 
+    witness: Callable[[Ruling], None]
+    """Sees every claim that is new to the store."""
     inserts: list[tuple[str, Sequence[Row], bool]] = field(default_factory=list[tuple[str, Sequence[Row], bool]])
     claims: dict[bytes, Ruling] = field(default_factory=dict[bytes, Ruling])
     events: dict[bytes, LedgerEvent] = field(default_factory=dict[bytes, LedgerEvent])
     postings: dict[tuple[str, int], PostingRow] = field(default_factory=dict[tuple[str, int], PostingRow])
+    aside: int = 0
+    """Spans in quarantine: here nothing should be."""
 
     def insert(self, table: str, rows: Sequence[Row]) -> None:
         """Take rows in, not yet durable."""
+        if table == "claims":
+            for ruling in rows:
+                if ruling[0].claim_id not in self.claims:
+                    self.witness(ruling)
         self.inserts.append((table, rows, False))
         self._take_in(table, rows)
 
@@ -69,6 +77,8 @@ class Database:
             self.claims.update((ruling[0].claim_id, ruling) for ruling in rows)
         elif table == "events":
             self.events.update((event.event_id, event) for event in rows)
+        elif table == "quarantine":
+            self.aside = len(rows)
         elif table == "postings":
             self.postings.update(((row.shard, row.first_seq), row) for row in rows)
 

@@ -5,7 +5,7 @@ with OK is at every moment in the journal or in the ledger, and in the end in th
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -17,6 +17,7 @@ from simulation.tables import Database, SimTables, Troubles
 
 from spanledger.exporter.journal import JournalCorrupt, Shard, shards
 from spanledger.exporter.journal.layout import shard_folders
+from spanledger.exporter.settle import Ruling
 from spanledger.schemas import StoreUnavailableError
 
 STEPS = 60
@@ -44,7 +45,11 @@ class _Unguarded(Shard):
 class World:
     """Everything there is. `run` lives its life."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, told_once: bool = False, surely: Sequence[str] = ()) -> None:
+        """Made by a seed. `told_once`: no call is told of by two spans, so that nothing is ever corrected.
+
+        `surely` names rare actions that happen in this world whatever the seed says.
+        """
         self.chance = chance = Random(seed)
         self.files = Files()
         self._calm = SimDisk(self.files, Weather(Random(0)))
@@ -52,14 +57,15 @@ class World:
         self.files.top.sync()
         self.weather = Weather(chance)
         self.troubles = Troubles(chance)
-        self.database = Database()
+        self.database = Database(self._witness)
         self._now_ns = START_NS
-        known = messages()
+        known = [each for each in messages() if not (told_once and each.second)]
         self._unanswered = set(chance.sample(range(len(known)), chance.randint(5, 25)))
         self._messages = known
+        self._sent = {each.payload for each in known}
         self.answered: set[int] = set()
         self._late: list[int] = []
-        self._swarm()
+        self._swarm(surely)
         self._processes = [self._started(0), self._started(1)]
 
     def run(self) -> None:
@@ -77,7 +83,7 @@ class World:
 
     # What goes wrong in this world.
 
-    def _swarm(self) -> None:
+    def _swarm(self, surely: Sequence[str]) -> None:
         chance = self.chance
 
         def some(most: float) -> float:
@@ -96,7 +102,7 @@ class World:
         self._quota_bytes = SCARCE_BYTES if chance.random() < 0.3 else UNLIMITED_BYTES
         self._actions = ["send"] * 6 + ["commit"] * 5 + ["post"] * 3 + ["tick", "late"]
         rare = ["kill", "kill", "power", "fill", "away"]
-        self._actions += [action for action in rare if chance.random() < 0.5]
+        self._actions += [*surely, *(action for action in rare if chance.random() < 0.5)]
 
     def _be_well(self) -> None:
         weather, troubles = self.weather, self.troubles
@@ -183,7 +189,7 @@ class World:
         return process
 
     def _replace(self, number: int) -> None:
-        """kill -9, and another process in its place."""
+        """Kill -9, and another process in its place."""
         self._processes[number].disk.die()
         self._processes[number] = self._started(number)
         self._check()
@@ -214,6 +220,13 @@ class World:
 
     # What must hold.
 
+    def _witness(self, ruling: Ruling) -> None:
+        """What is posted is durable in the journal: what is not may vanish, and leave the ledger half corrected."""
+        payload = next(each.payload for each in self._messages if each.span_id == ruling[0].claim.span_id)
+        if not any(payload in file.durable for file in self.files.every_file()):
+            msg = "something was posted that the disk does not have"
+            raise Violation(msg)
+
     def _check(self) -> None:
         """What was answered with OK is durable in the journal, or in the ledger."""
         waiting: set[bytes] = set()
@@ -227,6 +240,9 @@ class World:
                 msg = "the numbers of a shard have a gap"
                 raise Violation(msg)
             waiting |= {record.entry.payload for record in records}
+        if waiting - self._sent:
+            msg = "the journal holds what nobody sent"
+            raise Violation(msg)
         claims = {standing.claim.span_id for standing, _, _ in self.database.claims.values()}
         charged = self._charged()
         # A correction takes back what it corrects first: between the two the call is in what waits.
@@ -252,6 +268,9 @@ class World:
             if charged[message.tenant] != 1 or used[message.tenant] != input_tokens(message.tenant):
                 msg = f"wrong: {message.tenant} {charged[message.tenant]} requests, {used[message.tenant]} tokens"
                 raise Violation(msg)
+        if self.database.aside or charged.keys() - {each.tenant for each in self._messages}:
+            msg = "the ledger has what nobody sent"
+            raise Violation(msg)
         for row in self.database.postings.values():
             if 2 * row.counts.get("accepted", 0) != sum(row.counts.values()):
                 msg = f"the counts of a posting do not balance: {row.counts}"
