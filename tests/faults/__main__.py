@@ -9,7 +9,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from faults import simulated
+from faults import disks, processes, simulated, stores
 from faults.table import Test, run
 
 PROGRAMME: Final[dict[str, tuple[Test, int, int]]] = {
@@ -17,6 +17,10 @@ PROGRAMME: Final[dict[str, tuple[Test, int, int]]] = {
     "bugs": (simulated.planted_bugs, 5_000, 20_000),
     "nets": (simulated.safety_nets, 250, 10_000),
     "power": (simulated.power_losses, 1_000, 20_000),
+    "full-disks": (disks.full_disks, 20, 200),
+    "ambiguous": (stores.ambiguous_inserts, 300, 2_000),
+    "kills": (processes.kills, 30, 1_000),
+    "disk-errors": (processes.disk_errors, 4, 40),
 }
 """Name → test, how often for a change, how often in a night."""
 _SIZES: Final = ("change", "nightly")

@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from support.journal import (
 
 from spanledger.exporter.failures import Transient
 from spanledger.exporter.journal import JournalWriter, shards
+from spanledger.exporter.journal.disk import DISK, Disk
+from spanledger.exporter.journal.format import entry_bytes
+from spanledger.exporter.journal.own_shard import OwnShard, Terms
 
 SMALL = 64 * 1024
 
@@ -196,3 +200,63 @@ def test_a_listener_that_raises_stops_the_journal_loudly(tmp_path: Path) -> None
     assert isinstance(refusal, Transient)
     assert "a bug" in str(refusal)
     writer.close()
+
+
+class DeafDisk(Disk):
+    """Takes no write to SYNCED while `deaf`; notes which files are synced."""
+
+    def __init__(self) -> None:
+        self.deaf = False
+        self.synced: list[str] = []
+        self._names: dict[int, str] = {}
+
+    def open(self, path: Path, flags: int) -> int:
+        """Open, and remember the name."""
+        fd = super().open(path, flags)
+        self._names[fd] = path.name
+        return fd
+
+    def pwritev(self, fd: int, buffers: Sequence[bytes | memoryview], offset: int) -> int:
+        """Write, or fail."""
+        if self.deaf and self._names[fd] == "SYNCED":
+            raise OSError(ENOSPC, "No space left on device")
+        return super().pwritev(fd, buffers, offset)
+
+    def fdatasync(self, fd: int) -> None:
+        """Note and sync."""
+        self.synced.append(self._names[fd])
+        super().fdatasync(fd)
+
+
+def own_shard(root: Path, disk: Disk) -> OwnShard:
+    """A shard that this process writes."""
+    terms = Terms(root=root, segment_bytes=SMALL, quota_bytes=10**9, clock_ns=lambda: 10**18, disk=disk)
+    return OwnShard(terms)
+
+
+def test_readers_are_told_later_what_a_full_disk_kept_from_them(tmp_path: Path) -> None:
+    """A durable record does not wait for the next one, which may never come: the idle writer tells again."""
+    disk = DeafDisk()
+    shard = own_shard(tmp_path, disk)
+    disk.deaf = True
+    shard.commit([entry(1)], entry_bytes(entry(1)))
+    assert numbers(list(only_shard(tmp_path).read())) == []
+    assert shard.has_chores
+    disk.deaf = False
+    shard.reclaim()
+    assert numbers(list(only_shard(tmp_path).read())) == [1]
+    assert not shard.has_chores
+    shard.close()
+
+
+def test_what_a_dead_writer_did_not_sync_is_synced_before_it_is_handed_out(tmp_path: Path) -> None:
+    """Posted and then lost with the power, it would leave a ledger that was corrected by what never was."""
+    shard = own_shard(tmp_path, DISK)
+    shard.commit([entry(1)], entry_bytes(entry(1)))
+    disk = DeafDisk()
+    reader = only_shard(tmp_path, disk)
+    assert numbers(list(reader.read())) == [1]
+    assert disk.synced == []
+    shard.close()
+    assert numbers([next(reader.read())]) == [1]
+    assert disk.synced == ["0000000000000001.seg"]
