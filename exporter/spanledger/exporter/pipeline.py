@@ -47,8 +47,8 @@ class Pipeline:
         return counts
 
     def ready(self) -> bool:
-        """Whether a request would be accepted now: the journal takes records and the poster is not failing."""
-        return not self.writer.failed.is_set()
+        """Whether a request would be accepted now: the journal has not failed, and has room."""
+        return self.writer.accepting.is_set() and not self.writer.failed.is_set()
 
     def close(self) -> None:
         """A clean stop: flush the journal, post what waits, close the settling window, free the store. Idempotent."""

@@ -99,6 +99,11 @@ class Disk:
         except FileNotFoundError:
             return 0
 
+    def space(self, folder: Path) -> tuple[int, int]:
+        """The bytes left for us on a folder's file system, and all it has."""
+        told = os.statvfs(folder)
+        return told.f_bavail * told.f_frsize, told.f_blocks * told.f_frsize
+
     def lock(self, fd: int) -> None:
         """Take a file's lock, after whoever has it now."""
         fcntl.flock(fd, fcntl.LOCK_EX)

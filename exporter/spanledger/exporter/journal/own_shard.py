@@ -35,6 +35,8 @@ from spanledger.exporter.journal.spares import Spares, new_file
 
 # A process may live for three records: its first segment is made without zero-filling and no larger than this.
 _FIRST_SEGMENT_BYTES_MAX: Final = 8 * 1024 * 1024
+# Of a small file system the floor is at most this part.
+_FLOOR_PART: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,8 @@ class Terms:
     """Of all shards under the root together, as their files stand on the disk."""
     clock_ns: Callable[[], int]
     disk: Disk
+    floor_bytes: int = 0
+    """What new segments leave of the file system, for the store and its checkpoints."""
     chance: Callable[[int], bytes] = os.urandom
     """So many random bytes."""
 
@@ -117,6 +121,12 @@ class OwnShard:
                 if not self._spares.offer(path):
                     self._disk.unlink(path)
             self._retired.popleft()
+
+    def look_for_room(self) -> None:
+        """Raise as the next full segment would, when there is no room for another."""
+        self.reclaim()
+        if self._segment.room < self._terms.segment_bytes // 2 and not self._spares.is_ready:
+            self._check_room(self._terms.segment_bytes)
 
     @property
     def has_chores(self) -> bool:
@@ -200,6 +210,11 @@ class OwnShard:
         quota = self._terms.quota_bytes
         if bytes_used(self._disk, self._terms.root) + size > quota:
             msg = f"the journal in {self._terms.root} has reached its quota of {quota} bytes"
+            raise Transient(msg)
+        left, whole = self._disk.space(self._terms.root)
+        floor = min(self._terms.floor_bytes, whole // _FLOOR_PART)
+        if left - size < floor:
+            msg = f"the disk of {self._terms.root} has {left} bytes left: the journal leaves {floor} for the ledger"
             raise Transient(msg)
 
     def _close_files(self) -> None:

@@ -260,3 +260,36 @@ def test_what_a_dead_writer_did_not_sync_is_synced_before_it_is_handed_out(tmp_p
     shard.close()
     assert numbers([next(reader.read())]) == [1]
     assert disk.synced == ["0000000000000001.seg"]
+
+
+class NarrowDisk(Disk):
+    """A file system of 8 MiB of which `left` bytes are left."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def space(self, folder: Path) -> tuple[int, int]:
+        """What is left, and all there is."""
+        assert folder.is_dir()
+        return self.left, 8 * 1024 * 1024
+
+
+def test_the_journal_leaves_room_for_the_ledger(tmp_path: Path) -> None:
+    """No new segment below the floor (an eighth of a small disk); with room again nobody has to ask for it."""
+    disk = NarrowDisk(2 * 1024 * 1024)
+    writer = JournalWriter(tmp_path, segment_bytes=SMALL, disk=disk)
+    append_all(writer, [0])
+    assert writer.accepting.is_set()
+    disk.left = 1024 * 1024
+    sent = range(1, 200)
+    accepted = [number for number in sent if writer.append(entry(number, 1_000)).exception(WAIT_S) is None]
+    assert len(accepted) < 3 * SMALL // 1_000
+    refusal = writer.append(entry(500, 1_000)).exception(WAIT_S)
+    assert isinstance(refusal, Transient)
+    assert "leaves 1048576 for the ledger" in str(refusal)
+    assert not writer.accepting.is_set()
+    disk.left = 2 * 1024 * 1024
+    assert writer.accepting.wait(WAIT_S)
+    append_all(writer, [600])
+    writer.close()
+    assert numbers(list(only_shard(tmp_path).read())) == [0, *accepted, 600]
