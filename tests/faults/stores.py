@@ -21,7 +21,9 @@ from spanledger.schemas import SpanledgerError
 
 _ENDPOINT: Final = Path(__file__).parents[1] / "support" / "clickhouse_http.py"
 _CALLS_PER_POSTING: Final = 5
-_SECONDS_MAX: Final = 600.0
+_SECONDS_MAX: Final = 1_800.0
+_LOSING: Final = 0.7
+_ATTEMPTS_MAX: Final = 10
 _PASSED_ON: Final = ("authorization", "content-type", "content-encoding", "accept-encoding")
 
 
@@ -105,7 +107,7 @@ def _post_through(line: Line, proxy: _Proxy, journal: Path, runs: int) -> None:
             if calls % 3 == 0:
                 # A sender that did not hear us.
                 desk.receive(body(calls - 2))
-        proxy.losing = 0.4
+        proxy.losing = _LOSING
         _post(desk)
         if calls % 20 == 0:
             desk.restart()
@@ -120,7 +122,7 @@ def _post_through(line: Line, proxy: _Proxy, journal: Path, runs: int) -> None:
 
 def _post(desk: Desk) -> None:
     """As the background poster does: again and again, though not for ever."""
-    for _ in range(10):
+    for _ in range(_ATTEMPTS_MAX):
         try:
             desk.poster.post_waiting()
         except SpanledgerError:
