@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 from collections.abc import Generator, Sequence
 from errno import ENOSPC
 from pathlib import Path
@@ -267,10 +268,12 @@ class NarrowDisk(Disk):
 
     def __init__(self, left: int) -> None:
         self.left = left
+        self.asked = threading.Event()
 
     def space(self, folder: Path) -> tuple[int, int]:
         """What is left, and all there is."""
         assert folder.is_dir()
+        self.asked.set()
         return self.left, 8 * 1024 * 1024
 
 
@@ -287,6 +290,8 @@ def test_the_journal_leaves_room_for_the_ledger(tmp_path: Path) -> None:
     refusal = writer.append(entry(500, 1_000)).exception(WAIT_S)
     assert isinstance(refusal, Transient)
     assert "leaves 1048576 for the ledger" in str(refusal)
+    disk.asked.clear()
+    assert disk.asked.wait(WAIT_S)
     assert not writer.accepting.is_set()
     disk.left = 2 * 1024 * 1024
     assert writer.accepting.wait(WAIT_S)
