@@ -14,6 +14,14 @@ from simulation.search import first_violation
 
 _WORLDS_PER_TASK: Final = 250
 _STATES_PER_CALL: Final = 6
+_STATES_PER_HUNT: Final = 1_000
+_SEEN_BY_POWER: Final = (
+    "acknowledge before the sync",
+    "believe bytes without their CRC",
+    "a new segment's name is not synced",
+    "a new shard's name is not synced",
+)
+"""The planted bugs that a loss of power alone must bring to light."""
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
@@ -30,7 +38,7 @@ def worlds(runs: int) -> Line:
 
 def planted_bugs(seeds_max: int) -> Line:
     """Every planted bug must be found within so many worlds."""
-    line = Line("planted bugs, each found in a simulated world", len(MUTANTS))
+    line = Line("planted bugs, each found in a simulated world", len(MUTANTS) + len(_SEEN_BY_POWER))
     deepest = 0
     for name, found in _on_all_cores(_hunt, [(name, seeds_max) for name in MUTANTS]):
         if found is None:
@@ -38,6 +46,9 @@ def planted_bugs(seeds_max: int) -> Line:
         else:
             deepest = max(deepest, found[0] + 1)
     line.note = f"the last one in world {deepest}"
+    for name, (_, found) in zip(_SEEN_BY_POWER, _on_all_cores(_lives, _power_hunts()), strict=True):
+        if not found:
+            line.blame(f"a bug survived {_STATES_PER_HUNT} losses of power: {name}")
     return line
 
 
@@ -56,8 +67,8 @@ def safety_nets(runs: int) -> Line:
 def power_losses(runs: int) -> Line:
     """Enumerated states after a loss of power, read by the real recovery."""
     line = Line("losses of power, enumerated")
-    lives = (-(-runs // 4) for _ in range(4))
-    for tried, found in _on_all_cores(_lives, list(enumerate(lives))):
+    lives = [(first, -(-runs // 4), "") for first in range(4)]
+    for tried, found in _on_all_cores(_lives, lives):
         line.runs += tried
         for violation in found:
             line.blame(violation)
@@ -74,12 +85,16 @@ def _cut(task: tuple[tuple[str, ...], int]) -> tuple[tuple[str, ...], tuple[int,
     return cut, first_violation(range(runs), without=cut)
 
 
-def _lives(task: tuple[int, int]) -> tuple[int, list[str]]:
-    """At least so many states, of lives that no other task looks at."""
-    first, runs = task
+def _power_hunts() -> list[tuple[int, int, str]]:
+    return [(0, _STATES_PER_HUNT, name) for name in _SEEN_BY_POWER]
+
+
+def _lives(task: tuple[int, int, str]) -> tuple[int, list[str]]:
+    """At least so many states, of lives that no other task looks at; perhaps with a bug planted, until it shows."""
+    first, runs, mutant = task
     tried = 0
     found: list[str] = []
-    with planted(()):
+    with planted([MUTANTS[mutant]] if mutant else ()):
         for seed in count(first, 4):
             for stop_at in count(1):
                 verdicts = list(states(seed, stop_at, _STATES_PER_CALL))
@@ -87,7 +102,7 @@ def _lives(task: tuple[int, int]) -> tuple[int, list[str]]:
                     break
                 tried += len(verdicts)
                 found += [f"lost: {verdict} (life {seed}, call {stop_at})" for verdict in verdicts if verdict]
-                if tried >= runs:
+                if tried >= runs or (mutant and found):
                     return tried, found
     raise AssertionError
 
