@@ -11,6 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STORE ?= .demo
+SIZE ?= change
 
 .PHONY: help
 help: ## print this list
@@ -23,6 +24,10 @@ demo: $(VENV)/.run ## send 50 events of three services through real OTLP and pri
 .PHONY: test
 test: $(VENV)/.dev ## run the tests (all but the wheel's), a file at a time on every core
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+.PHONY: faults
+faults: $(VENV)/.dev ## kill, cut power, fill disks, lose answers, and count what is lost or doubled; SIZE=nightly for long
+	$(BIN)/python tests/faults $(SIZE)
 
 .PHONY: install
 install: $(VENV)/.dev ## create .venv with the project (editable) and all tools, pinned by hash

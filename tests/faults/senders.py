@@ -1,114 +1,104 @@
-"""A thousand senders at once, half over gRPC and half over HTTP, each with a connection of its own.
+"""Senders that keep sending a call until it is answered, and write down what was: the oracle of the process tests."""
 
-None is refused, every acknowledged span is charged once, and what the server holds stays bounded. Raises
-`AssertionError` where a sender was refused.
-"""
-
-import asyncio
-import sys
-import tempfile
-import time
-from itertools import islice
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from itertools import count
 from pathlib import Path
-from statistics import quantiles
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-import grpc.aio
-from support.commands import Serve, answer
-from traffic import requests
+from faults.table import Line
+from support.commands import answer
+from support.otlp import NOON_NS, chat, request, span
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
-
-SENDERS: Final = {"change": 200, "nightly": 1_000}
-REQUESTS: Final = 10
-"""Of each sender, one after another."""
-SPANS: Final = 8
-"""Of each request, all with usage."""
-POSTED_S_MAX: Final = 600
-_EXPORT: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-_HEAD: Final = (
-    "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\nContent-Length: {}\r\n\r\n"
-)
-_SUMS: Final = "SELECT sum(requests) AS charged, count() - uniqExact(event_id) AS twice FROM ledger_events"
-_OPTIONS: Final = (("grpc.use_local_subchannel_pool", 1),)
+PROTOBUF = {"content-type": "application/x-protobuf"}
+_ANSWER_SECONDS = 10.0
 
 
-class Crowd(NamedTuple):
-    """What a crowd of senders came to."""
-
-    senders: int
-    spans: int
-    charged: int
-    doubled: int
-    p99_s: float
-    """Of the time from a request to its acknowledgement."""
-    rss_mb: float
-    """The most that the server held."""
+def input_tokens(number: int) -> int:
+    """What call `number` used."""
+    return 100 + number % 50
 
 
-def crowd(senders: int) -> Crowd:
-    """So many senders at once."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = Path(folder) / "store"
-        serve = Serve(store)
-        try:
-            taken = asyncio.run(_all(serve.grpc, serve.http.removeprefix("http://"), senders))
-            spans, until = len(taken) * SPANS, time.monotonic() + POSTED_S_MAX
-            while _charged(store)[0] < spans:
-                assert time.monotonic() < until, f"the ledger has {_charged(store)} of {spans}"
-            rss_mb = _peak_kb(serve.process.pid) / 1024
-            assert serve.stop() == 0, serve.told
-        finally:
-            serve.close()
-        charged, doubled = _charged(store)
-    return Crowd(senders, spans, charged, doubled, quantiles(taken, n=100)[98], rss_mb)
+def body(number: int) -> bytes:
+    """A request with one call."""
+    told = chat(gen_ai__response__id=f"call-{number}", gen_ai__usage__input_tokens=input_tokens(number))
+    start_ns = NOON_NS + number * 10**6
+    return request(span(told, span_id=number, trace_id=number, start_ns=start_ns, end_ns=start_ns + 10**6))
 
 
-async def _all(grpc_address: str, http_address: str, senders: int) -> list[float]:
-    """The seconds that each acknowledgement took."""
-    bodies = requests(1.0, senders * REQUESTS, SPANS)
-    asking: list[Coroutine[object, object, list[float]]] = []
-    for number in range(senders):
-        own = [body for body, _ in islice(bodies, REQUESTS)]
-        asking.append(_over_http(http_address, own) if number % 2 else _over_grpc(grpc_address, own))
-    return [taken for each in await asyncio.gather(*asking) for taken in each]
+class Senders:
+    """Threads that send calls over HTTP. A call that was not answered is sent again, to the next server."""
+
+    def __init__(self, threads: int) -> None:
+        self._numbers = count(1)
+        self._turn = threading.Lock()
+        self._waiting: list[int] = []
+        self._threads = threads
+        self.answered: set[int] = set()
+        self.sent: set[int] = set()
+
+    def send_to(self, address: str, until: threading.Event) -> list[threading.Thread]:
+        """Start sending to a server; each thread ends at the first failure, or when it is told."""
+        threads = [threading.Thread(target=self._send, args=(address, until)) for _ in range(self._threads)]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def finish(self, address: str) -> None:
+        """Send what is still unanswered."""
+        with self._turn:
+            rest, self._waiting = self._waiting, []
+        connection = HTTPConnection(address, timeout=_ANSWER_SECONDS)
+        for number in rest:
+            assert self._send_one(connection, number), "a healthy server does not answer"
+        connection.close()
+
+    def _send(self, address: str, until: threading.Event) -> None:
+        connection = HTTPConnection(address, timeout=_ANSWER_SECONDS)
+        while not until.is_set():
+            with self._turn:
+                number = self._waiting.pop() if self._waiting else next(self._numbers)
+                self.sent.add(number)
+            accepted = False
+            with suppress(OSError, HTTPException):
+                accepted = self._send_one(connection, number)
+            if not accepted:
+                with self._turn:
+                    self._waiting.append(number)
+                break
+        connection.close()
+
+    def _send_one(self, connection: HTTPConnection, number: int) -> bool:
+        connection.request("POST", "/v1/traces", body(number), PROTOBUF)
+        response = connection.getresponse()
+        response.read()
+        if response.status != 200:
+            return False
+        with self._turn:
+            self.answered.add(number)
+        return True
 
 
-async def _over_grpc(address: str, bodies: list[bytes]) -> list[float]:
-    taken: list[float] = []
-    async with grpc.aio.insecure_channel(address, _OPTIONS) as channel:
-        export = cast("Callable[[bytes], Awaitable[object]]", channel.unary_unary(_EXPORT))
-        for body in bodies:
-            asked = time.monotonic()
-            assert await export(body) == b""
-            taken.append(time.monotonic() - asked)
-    return taken
+def booked(store: Path) -> Mapping[int, tuple[int, int]]:
+    """The ledger's calls: number → requests and input tokens, summed."""
+    rows = answer(
+        "sql",
+        "--store",
+        store,
+        "SELECT response_id, sum(requests) AS requests, sum(input_tokens) AS tokens FROM ledger_events FINAL"
+        " GROUP BY response_id",
+    )
+    return {int(row["response_id"].removeprefix("call-")): (int(row["requests"]), int(row["tokens"])) for row in rows}
 
 
-async def _over_http(address: str, bodies: list[bytes]) -> list[float]:
-    taken: list[float] = []
-    reader, writer = await asyncio.open_connection(*address.split(":"))
-    for body in bodies:
-        asked = time.monotonic()
-        writer.write(_HEAD.format(len(body)).encode() + body)
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200 "), head
-        taken.append(time.monotonic() - asked)
-    writer.close()
-    await writer.wait_closed()
-    return taken
-
-
-def _charged(store: Path) -> tuple[int, int]:
-    """How many requests are charged, and how many of them twice."""
-    (row,) = answer("sql", "--store", str(store), _SUMS)
-    return int(row["charged"] or 0), int(row["twice"])
-
-
-def _peak_kb(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0])
-
-
-if __name__ == "__main__":
-    sys.stdout.write(f"{crowd(SENDERS[sys.argv[1]])}\n")
+def compare(line: Line, senders: Senders, found: Mapping[int, tuple[int, int]]) -> None:
+    """What was answered is booked, once and with its tokens; and nothing else but what was sent."""
+    for number in sorted(senders.answered - found.keys()):
+        line.blame(f"lost: call {number}")
+    for number, (requests, tokens) in found.items():
+        if requests != 1 or tokens != input_tokens(number):
+            line.blame(f"doubled: call {number} is booked {requests} times with {tokens} tokens")
+    for number in sorted(found.keys() - senders.sent):
+        line.blame(f"call {number} was never sent")
+    line.note = f"{len(senders.answered)} calls answered"

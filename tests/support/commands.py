@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,12 @@ def sums(store: Path) -> list[tuple[Any, ...]]:
 class Serve:
     """A running `spanledger serve` on free ports."""
 
-    def __init__(self, store: Path | str, *options: str) -> None:
+    def __init__(self, store: Path | str, *options: str, program: Sequence[str] = ()) -> None:
+        """Start it; `program` is a Python text with its arguments that serves in the command's place."""
         ports = ("--grpc", "0", "--http", "0", "--api", "0")
+        command = [*_COMMAND, "serve", "--store", str(store), *ports, *options]
         self.process = subprocess.Popen(
-            [*_COMMAND, "serve", "--store", str(store), *ports, *options], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", *program] if program else command, stderr=subprocess.PIPE, text=True
         )
         self.told: list[str] = []
         self._ready = threading.Event()

@@ -1,24 +1,17 @@
 """The exporter put together: settings in, a store, a journal, an intake and a poster out."""
 
-import shutil
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
-from typing import Final
 
 from spanledger.exporter.background import BackgroundPoster
 from spanledger.exporter.intake import Intake
 from spanledger.exporter.journal import Entry, JournalWriter, RecordType, Signal
-from spanledger.exporter.journal.writer import SEGMENT_BYTES
 from spanledger.exporter.poster import Poster
 from spanledger.exporter.prices import PriceShelf
 from spanledger.exporter.settings import Settings
 from spanledger.exporter.sift import Handoff
 from spanledger.exporter.store import Store, open_store
 from spanledger.exporter.store.migrations import migrate
-
-# With less, the journal can soon begin no new segment: balancers should choose another receiver before it refuses.
-FREE_BYTES_MIN: Final = 2 * SEGMENT_BYTES
 
 
 class Pipeline:
@@ -54,11 +47,11 @@ class Pipeline:
         return counts
 
     def ready(self) -> bool:
-        """Whether a request would be accepted now: the journal works, and its disk has room for what comes.
+        """Whether a request would be accepted now: the journal has not failed, and its disk has room for what comes.
 
         That the poster is behind, or the store away, is no reason to send senders away: the journal is there for that.
         """
-        return not self.writer.failed.is_set() and _free_bytes(self.settings.data) >= FREE_BYTES_MIN
+        return self.writer.accepting.is_set() and not self.writer.failed.is_set()
 
     def close(self) -> None:
         """A clean stop: flush the journal, post what waits, close the settling window, free the store. Idempotent."""
@@ -74,16 +67,6 @@ class Pipeline:
     def _mark(self, kind: RecordType) -> None:
         mark = Entry(payload=b"", signal=Signal.TRACES, scope="", tenant="", elements=0, type=kind)
         self.writer.append(mark).result()
-
-
-def _free_bytes(folder: Path) -> int:
-    """What the disk of a folder, which need not be there yet, can still take; nothing if it cannot be asked."""
-    try:
-        while not folder.exists():
-            folder = folder.parent
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return 0
 
 
 def open_pipeline(settings: Settings) -> Pipeline:

@@ -7,11 +7,13 @@ nothing that the store does not hold: after a failure it forgets everything and 
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from spanledger.exporter.journal import Record, Shard, shards
+from spanledger.exporter.journal import JournalCorrupt, Record, Shard, shards
+from spanledger.exporter.journal.disk import DISK, Disk
 from spanledger.exporter.posting.batch import decode_batch, rated
 from spanledger.exporter.posting.book import event_of
 from spanledger.exporter.posting.recollection import Recollection
@@ -45,17 +47,22 @@ class Poster:
         prices: PriceShelf | None = None,
         *,
         shared: bool = False,
+        tables: LedgerTables | None = None,
+        disk: Disk = DISK,
     ) -> None:
         """Post what waits under `journal_root` into an open, migrated store, at list prices unless told.
 
-        `shared`: others post into the store as well, as a ClickHouse server always allows.
+        `shared`: others post into the store as well, as a ClickHouse server always allows. `tables` and `disk` are the
+        ports by which it reaches the store and the journals.
         """
         self._handoff = handoff or Handoff()
         self._prices = prices or PriceShelf()
         self._kept: set[str] = set()
-        self.tables = LedgerTables(store)
+        self.tables = tables or LedgerTables(store)
         """The statements it posts by."""
         self._root = journal_root
+        self._disk = disk
+        self._damage: list[JournalCorrupt] = []
         self._recollection = Recollection(self.tables, shared=shared or not store.embedded)
         self._shards: dict[str, Shard] = {}
         self._turn = threading.Lock()
@@ -63,16 +70,20 @@ class Poster:
     def post_waiting(self, progress: Callable[[int], None] | None = None) -> Counter[str]:
         """Post everything that waits now; returns the counts of the accounting invariant.
 
-        `progress` is told the elements of each posting. Raises `StoreUnavailableError`; nothing is lost by it.
+        `progress` is told the elements of each posting. Raises `StoreUnavailableError`; nothing is lost by it. Raises
+        `JournalCorrupt` for a damaged shard, when the others, and what lies before the damage, are posted.
         """
         counts: Counter[str] = Counter()
         with self._turn:
+            self._damage.clear()
             self._find_shards()
             for batch in self._batches():
                 counts.update(self._post_or_bisect(batch))
                 if progress:
                     progress(sum(record.entry.elements for _, record in batch))
             self._free_shards()
+            if self._damage:
+                raise self._damage[0]
         return counts
 
     def refresh_rollup(self) -> None:
@@ -117,8 +128,9 @@ class Poster:
             counts.update(self._post_or_bisect(batch[half:]))
             return counts
         except BaseException:
-            # Settlement is ahead of the store now, whatever it was.
+            # Settlement is ahead of the store now, whatever it was; and the store's commit marks may be ahead of ours.
             self._recollection.forget()
+            self._shards.clear()
             raise
 
     def _post(self, batch: Batch, *, poison: str = "") -> Counter[str]:
@@ -159,7 +171,10 @@ class Poster:
             if settlement.regrouped or contested:
                 kept = [each for each in priced if each[0].charge_id not in contested]
                 events = self._afresh(kept, settlement.regrouped)
-            self.tables.insert_events(events)
+            if events:
+                # A loss of power that took these and left the events would leave charges that nothing accounts for.
+                self.tables.make_durable()
+                self.tables.insert_events(events)
         return bool(contested)
 
     def _afresh(self, priced: Sequence[tuple[Charge, Rated]], regrouped: set[bytes]) -> list[LedgerEvent]:
@@ -178,38 +193,56 @@ class Poster:
             first = stretches.get(shard.path, (shard, record.seq, 0))[1]
             stretches[shard.path] = (shard, first, record.seq)
         terms = {name: number for name, number in counts.items() if number}
+        # What the mark vouches for is on the disk before it.
+        self.tables.make_durable()
         rows = [PostingRow(now_ns, shard.id, first, last, {}) for shard, first, last in stretches.values()]
         self.tables.insert_postings([rows[0]._replace(counts=terms), *rows[1:]])
+        self.tables.make_durable()
         for shard, _, last in stretches.values():
             shard.mark_posted(last)
 
     def _find_shards(self) -> None:
         """Look for new shards. One is kept between postings: it knows where it was read to."""
-        found = {shard.id: shard for shard in shards(self._root)}
+        found = {shard.id: shard for shard in shards(self._root, disk=self._disk)}
         for shard_id in self._shards.keys() - found.keys():
             del self._shards[shard_id]
         for shard_id in found.keys() - self._shards.keys():
             shard = found[shard_id]
-            # A crash can leave the checkpoint behind the store's own commit mark.
-            if (committed := self.tables.posted_through(shard_id)) > shard.posted:
-                shard.mark_posted(committed)
-            self._shards[shard_id] = shard
+            with self._noting_damage():
+                # A crash can leave the checkpoint behind the store's own commit mark.
+                if (committed := self.tables.posted_through(shard_id)) > shard.posted:
+                    shard.mark_posted(committed)
+                self._shards[shard_id] = shard
 
     def _free_shards(self) -> None:
         """Remove what is finished: the journals of processes that are gone."""
         for shard in list(self._shards.values()):
-            if shard.abandoned and not shard.pending_bytes and shard.remove():
-                del self._shards[shard.id]
+            with self._noting_damage():
+                if shard.abandoned and not shard.pending_bytes and shard.remove():
+                    del self._shards[shard.id]
 
     def _batches(self) -> Iterator[Batch]:
         batch: Batch = []
         payload_bytes = 0
-        for shard in list(self._shards.values()):
-            for record in shard.read():
-                batch.append((shard, record))
-                payload_bytes += len(record.entry.payload)
-                if payload_bytes >= BYTES_PER_POSTING:
-                    yield batch
-                    batch, payload_bytes = [], 0
+        for shard, record in self._records():
+            batch.append((shard, record))
+            payload_bytes += len(record.entry.payload)
+            if payload_bytes >= BYTES_PER_POSTING:
+                yield batch
+                batch, payload_bytes = [], 0
         if batch:
             yield batch
+
+    def _records(self) -> Iterator[tuple[Shard, Record]]:
+        for shard in list(self._shards.values()):
+            with self._noting_damage():
+                for record in shard.read():
+                    yield shard, record
+
+    @contextmanager
+    def _noting_damage(self) -> Generator[None]:
+        """One damaged shard keeps no other from being posted."""
+        try:
+            yield
+        except JournalCorrupt as damage:
+            self._damage.append(damage)

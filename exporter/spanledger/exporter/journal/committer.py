@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     Waiter: TypeAlias = Future[int] | asyncio.Future[int]
 
-# A full segment that is posted while nothing arrives is given back after this long.
+# While nothing arrives, posted segments are given back this often, and readers told what a full disk kept from them.
 _IDLE_S: Final = 10.0
+# After a refusal room is looked for this often: a balancer that was told so sends nothing that would find it.
+_REFUSING_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Committer:
         self._queue_bytes_max = queue_bytes_max
         self.listeners: list[Callable[[], None]] = []
         self.failed = threading.Event()
+        self.accepting = threading.Event()
+        self.accepting.set()
         self.shard: OwnShard | None = None
         self.fork_lock = threading.Lock()
         self.queue_lock = threading.RLock()
@@ -118,7 +122,9 @@ class Committer:
             while not self._queue:
                 if self.closing:
                     return False
-                idle_s = _IDLE_S if self.shard is not None and self.shard.holds_full_segments else None
+                idle_s = _IDLE_S if self.shard is not None and self.shard.has_chores else None
+                if not self.accepting.is_set():
+                    idle_s = _REFUSING_S
                 if not self._wake.wait(idle_s):
                     return True
             size = 0
@@ -134,7 +140,9 @@ class Committer:
             with self.fork_lock:
                 first_seq = self._write(group, size)
             answers = range(first_seq, first_seq + len(group))
+            self.accepting.set()
         except (Transient, OSError) as error:
+            self.accepting.clear()
             first_seq, answers = 0, [Transient(f"the journal takes nothing now: {error}") for _ in group]
         _answer(group, answers)
         with self.queue_lock:
@@ -152,7 +160,10 @@ class Committer:
             self.shard = self._open_shard()
         if group:
             return self.shard.commit([waiting.entry for waiting in group], size)
-        self.shard.reclaim()
+        if self.accepting.is_set():
+            self.shard.reclaim()
+        else:
+            self.shard.look_for_room()
         return 0
 
     def _fail(self, reason: str) -> None:

@@ -1,5 +1,6 @@
 """Every call of the journal that reaches the disk, and nothing else: a test can put a failing disk in its place."""
 
+import fcntl
 import os
 import sys
 from collections.abc import Sequence
@@ -76,6 +77,49 @@ class Disk:
         """Make a folder for its owner only."""
         path.mkdir(mode=_FOLDER_MODE)
 
+    def rmdir(self, path: Path) -> None:
+        """Remove an empty folder."""
+        path.rmdir()
+
+    def names(self, folder: Path) -> list[str]:
+        """The names in a folder; none when it is not there."""
+        try:
+            return os.listdir(folder)  # noqa: PTH208 - names are all that is needed
+        except FileNotFoundError:
+            return []
+
+    def is_folder(self, path: Path) -> bool:
+        """Whether there is such a folder."""
+        return path.is_dir()
+
+    def length(self, path: Path) -> int:
+        """A file's length in bytes; 0 when it is gone."""
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def space(self, folder: Path) -> tuple[int, int]:
+        """The bytes left for us on a folder's file system, and all it has."""
+        told = os.statvfs(folder)
+        return told.f_bavail * told.f_frsize, told.f_blocks * told.f_frsize
+
+    def lock(self, fd: int) -> None:
+        """Take a file's lock, after whoever has it now."""
+        fcntl.flock(fd, fcntl.LOCK_EX)
+
+    def try_shared_lock(self, fd: int) -> bool:
+        """Take a file's lock unless somebody has it alone: whether it was had."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def unlock(self, fd: int) -> None:
+        """Let go of a file's lock. Closing would not do while a forked child holds a copy of the descriptor."""
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
     def fsync_dir(self, path: Path) -> None:
         """Make the names in a folder durable."""
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -129,6 +173,4 @@ _BUFFERS_MAX: Final = 1024
 
 def _full_sync(fd: int) -> None:
     """`fsync` on macOS stops at the drive's cache; this fcntl goes through it."""
-    import fcntl  # noqa: PLC0415 - named only where it exists
-
     fcntl.fcntl(fd, getattr(fcntl, "F_FULLFSYNC"))  # noqa: B009 - unknown to the types of other systems

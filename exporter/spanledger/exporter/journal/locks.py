@@ -3,7 +3,6 @@
 Descriptors are closed on exec, and a forked child closes the ones it inherits: only the writer itself keeps its lock.
 """
 
-import fcntl
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -21,23 +20,18 @@ def root_lock(disk: Disk, root: Path) -> Generator[None]:
     """Hold the lock under which shards are made, marked as posted and removed, by whatever process."""
     fd = disk.open(root / ROOT_LOCK, os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        disk.lock(fd)
         yield
     finally:
-        release(fd)
+        disk.unlock(fd)
         disk.close(fd)
-
-
-def release(fd: int) -> None:
-    """Unlock. Closing alone would not do while a child that was forked in between holds a copy of the descriptor."""
-    fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def hold(disk: Disk, folder: Path) -> int:
     """Take a new shard's lock for the life of this process: the descriptor to keep open. Says inside whose it is."""
     fd = disk.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        disk.lock(fd)
         boot = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown"
         write_all(disk, fd, [f"pid {os.getpid()} boot {boot}\n".encode()], 0)
     except OSError:
@@ -54,11 +48,9 @@ def is_held(disk: Disk, folder: Path) -> bool:
         return False
     try:
         # Shared, so that two who look at once do not take each other for the writer.
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        release(fd)
+        if not disk.try_shared_lock(fd):
+            return True
+        disk.unlock(fd)
         return False
     finally:
         disk.close(fd)

@@ -59,7 +59,7 @@ def open_synced(disk: Disk, folder: Path) -> int:
 
 def write_synced(disk: Disk, fd: int, mark: Mark) -> None:
     """Tell readers, in any process, how far they may read. Never synced: it may be late, but never ahead."""
-    disk.pwritev(fd, [encode_mark(SYNCED_MAGIC, mark)], 0)
+    write_all(disk, fd, [encode_mark(SYNCED_MAGIC, mark)], 0)
 
 
 def _content(disk: Disk, path: Path) -> bytes | None:

@@ -27,7 +27,7 @@ from spanledger.exporter.journal.layout import (
     sweep,
     unborn,
 )
-from spanledger.exporter.journal.locks import hold, release, root_lock
+from spanledger.exporter.journal.locks import hold, root_lock
 from spanledger.exporter.journal.marks import open_synced, read_posted, write_synced
 from spanledger.exporter.journal.record import Entry, JournalCorrupt, Position
 from spanledger.exporter.journal.segment import SEGMENT_OVERHEAD_BYTES, begin_segment
@@ -35,6 +35,8 @@ from spanledger.exporter.journal.spares import Spares, new_file
 
 # A process may live for three records: its first segment is made without zero-filling and no larger than this.
 _FIRST_SEGMENT_BYTES_MAX: Final = 8 * 1024 * 1024
+# Of a small file system the floor is at most this part.
+_FLOOR_PART: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,10 @@ class Terms:
     """Of all shards under the root together, as their files stand on the disk."""
     clock_ns: Callable[[], int]
     disk: Disk
+    floor_bytes: int = 0
+    """What new segments leave of the file system, for the store and its checkpoints."""
+    chance: Callable[[int], bytes] = os.urandom
+    """So many random bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +76,13 @@ class OwnShard:
         self._next_seq = 1
         self._received_ns = 0
         self._looked_ahead = False
+        self._untold = False
         self._retired: deque[_Retired] = deque()
         make_folders(self._disk, terms.root)
         with root_lock(self._disk, terms.root):
             sweep(self._disk, terms.root)
             self._check_room(self._first_bytes)
-            self._shard = new_shard_id(terms.clock_ns())
+            self._shard = new_shard_id(terms.clock_ns(), terms.chance(10))
             self._open_files(unborn(terms.root, self._shard))
         self.folder = terms.root / str(self._shard)
         self._spares = Spares(self._disk, self.folder, terms.segment_bytes, self._check_room)
@@ -96,7 +103,9 @@ class OwnShard:
         return first_seq
 
     def reclaim(self) -> None:
-        """Recycle or remove the segments whose records are all in the ledger."""
+        """Recycle or remove the segments whose records are all in the ledger; tell readers what they do not know."""
+        if self._untold:
+            self._tell_readers()
         try:
             posted = read_posted(self._disk, self.folder).seq if self._retired else 0
         except JournalCorrupt:
@@ -113,15 +122,21 @@ class OwnShard:
                     self._disk.unlink(path)
             self._retired.popleft()
 
+    def look_for_room(self) -> None:
+        """Raise as the next full segment would, when there is no room for another."""
+        self.reclaim()
+        if self._segment.room < self._terms.segment_bytes // 2 and not self._spares.is_ready:
+            self._check_room(self._terms.segment_bytes)
+
     @property
-    def holds_full_segments(self) -> bool:
-        """Whether there will be something to reclaim once it is posted."""
-        return bool(self._retired)
+    def has_chores(self) -> bool:
+        """Whether `reclaim` may have something to do while nothing arrives."""
+        return bool(self._retired) or self._untold
 
     def close(self) -> None:
         """Let go of the shard: from now on whoever posts may drain and remove it."""
         self._spares.close()
-        release(self._lock_fd)
+        self._disk.unlock(self._lock_fd)
         self._close_files()
 
     def forget(self, *, consistent: bool) -> None:
@@ -179,20 +194,27 @@ class OwnShard:
         full.close()
 
     def _next_header(self) -> SegmentHeader:
-        epoch = int.from_bytes(os.urandom(8))
+        epoch = int.from_bytes(self._terms.chance(8))
         return SegmentHeader(self._shard.bytes, self._next_seq, epoch, self._next_seq - 1)
 
     def _tell_readers(self) -> None:
-        """Best effort: without it the records are durable but wait to be read, until the next group or our end."""
+        """Best effort: without it the records are durable but wait to be read, until we try again or end."""
+        self._untold = True
         segment = self._segment
         place = Position(segment.header.first_seq, segment.offset, self._next_seq)
         with suppress(OSError):
             write_synced(self._disk, self._synced_fd, Mark(self._next_seq - 1, place))
+            self._untold = False
 
     def _check_room(self, size: int) -> None:
         quota = self._terms.quota_bytes
-        if bytes_used(self._terms.root) + size > quota:
+        if bytes_used(self._disk, self._terms.root) + size > quota:
             msg = f"the journal in {self._terms.root} has reached its quota of {quota} bytes"
+            raise Transient(msg)
+        left, whole = self._disk.space(self._terms.root)
+        floor = min(self._terms.floor_bytes, whole // _FLOOR_PART)
+        if left - size < floor:
+            msg = f"the disk of {self._terms.root} has {left} bytes left: the journal leaves {floor} for the ledger"
             raise Transient(msg)
 
     def _close_files(self) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from spanledger.schemas import claim
+from spanledger.schemas import SpanledgerError, claim
 
 
 class RecordType(IntEnum):
@@ -72,7 +72,7 @@ class Position:
     seq: int
 
 
-class JournalCorrupt(Exception):
+class JournalCorrupt(SpanledgerError):
     """Bytes that were durable cannot be read any more; a human decides, nothing is skipped in silence."""
 
     def __init__(self, path: str, offset: int, reason: str) -> None:

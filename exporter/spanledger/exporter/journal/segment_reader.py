@@ -90,6 +90,10 @@ class SegmentReader:
         found = find_later_group(rest, 0, epoch=self._epoch, seq=self.seq)
         return None if found is None else self.offset + found
 
+    def make_durable(self) -> None:
+        """Sync what a writer that is gone may not have synced. Raises `OSError`."""
+        self._disk.fdatasync(self._fd)
+
     def close(self) -> None:
         """Close the file."""
         self._disk.close(self._fd)

@@ -3,6 +3,7 @@
 While the writer lives, SYNCED says exactly what is durable: nothing beyond is looked at (a group that failed is taken
 back, and its numbers are used again), and everything before must be readable. When the writer is gone, reading goes on
 to the valid end: a torn tail was never acknowledged and is left where it is, since nobody writes to the shard again.
+What the writer did not sync any more is made durable before it is handed out: what is posted must not vanish.
 """
 
 from bisect import bisect_right
@@ -16,7 +17,6 @@ from spanledger.exporter.journal.disk import DISK, Disk
 from spanledger.exporter.journal.format import NOWHERE, SEGMENT_HEADER_BYTES, Mark
 from spanledger.exporter.journal.layout import (
     dying,
-    file_bytes,
     segment_numbers,
     segment_path,
     shard_folders,
@@ -33,7 +33,7 @@ _PLACES_MAX: Final = 256
 
 def shards(root: Path, *, disk: Disk = DISK) -> list["Shard"]:
     """Every shard under a journal folder, oldest first; none when the folder is not there."""
-    return [Shard(folder, disk=disk) for folder in shard_folders(root)]
+    return [Shard(folder, disk=disk) for folder in shard_folders(disk, root)]
 
 
 class Shard:
@@ -68,13 +68,14 @@ class Shard:
     def pending_bytes(self) -> int:
         """The durable bytes that wait to be posted: 0 when none do, else at most one segment too many."""
         posted, end = read_posted(self._disk, self.path), read_synced(self._disk, self.path)
-        numbers = [number for number in segment_numbers(self.path) if number <= end.position.segment]
+        numbers = [number for number in segment_numbers(self._disk, self.path) if number <= end.position.segment]
         if posted.seq >= end.seq or not numbers:
             return 0
         waiting = numbers[max(0, bisect_right(numbers, posted.seq + 1) - 1) :]
         place = posted.position
         done = place.offset if place.segment == waiting[0] else SEGMENT_HEADER_BYTES
-        return sum(file_bytes(segment_path(self.path, number)) for number in waiting[:-1]) + end.position.offset - done
+        full = sum(self._disk.length(segment_path(self.path, number)) for number in waiting[:-1])
+        return full + end.position.offset - done
 
     def read(self) -> Iterator[Record]:
         """The records behind the checkpoint, in order, up to the durable end.
@@ -86,17 +87,17 @@ class Shard:
     def read_after(self, seq: int) -> Iterator[Record]:
         """The records behind number `seq`, in order, up to the durable end. Raises like `read`."""
         while True:
-            numbers = segment_numbers(self.path)
+            numbers = segment_numbers(self._disk, self.path)
             try:
                 for record in self._records_after(seq):
                     yield record
                     seq = record.seq
             except JournalCorrupt:
-                if not self.path.exists():
+                if not self._disk.is_folder(self.path):
                     return
                 # What the ledger has is recycled under a reader's eyes: that is no damage, so look again.
                 posted = self.posted
-                if posted <= seq and segment_numbers(self.path) == numbers:
+                if posted <= seq and segment_numbers(self._disk, self.path) == numbers:
                     raise
                 seq = max(seq, posted)
             else:
@@ -105,14 +106,14 @@ class Shard:
     def mark_posted(self, seq: int) -> None:
         """Record, durably, that everything up to `seq` is in the ledger. Never goes back. Raises `OSError`."""
         with root_lock(self._disk, self.path.parent):
-            if self.path.exists() and seq > read_posted(self._disk, self.path).seq:
+            if self._disk.is_folder(self.path) and seq > read_posted(self._disk, self.path).seq:
                 write_posted(self._disk, self.path, Mark(seq, self._nearest(self._places, seq)))
 
     def remove(self) -> bool:
         """Remove a shard that is abandoned and fully posted: whether it is gone. Raises like `read`, and `OSError`."""
         root = self.path.parent
         with root_lock(self._disk, root):
-            if self.path.exists():
+            if self._disk.is_folder(self.path):
                 if not self.abandoned or next(self.read(), None) is not None:
                     return False
                 self._disk.rename(self.path, dying(self.path))
@@ -121,12 +122,15 @@ class Shard:
             return True
 
     def _records_after(self, seq: int) -> Iterator[Record]:
-        durable = self.synced
+        mark = read_synced(self._disk, self.path)
+        durable = mark.seq
         limit = None if self.abandoned else durable
         first_seq = self._segment_of(seq + 1) if limit is None or seq < limit else None
         after = seq
         while first_seq is not None:
             with closing(self._open(first_seq)) as reader:
+                if limit is None and first_seq >= mark.position.segment:
+                    reader.make_durable()
                 self._approach(reader, after)
                 while limit is None or reader.seq <= limit:
                     self._places.append(reader.position)
@@ -137,11 +141,11 @@ class Shard:
                 first_seq, after = self._successor(reader, durable, limit), reader.seq - 1
 
     def _segment_of(self, seq: int) -> int | None:
-        numbers = segment_numbers(self.path)
+        numbers = segment_numbers(self._disk, self.path)
         index = bisect_right(numbers, seq) - 1
         if index >= 0:
             return numbers[index]
-        if not self.path.exists():
+        if not self._disk.is_folder(self.path):
             return None
         missing = f"the segment with record {seq} is missing"
         raise JournalCorrupt(str(self.path), 0, missing)
@@ -168,7 +172,8 @@ class Shard:
         seq, path = reader.seq, str(reader.path)
         if limit is not None and seq > limit:
             return None
-        following = next((number for number in segment_numbers(self.path) if number > reader.first_seq), None)
+        numbers = segment_numbers(self._disk, self.path)
+        following = next((number for number in numbers if number > reader.first_seq), None)
         if following == seq:
             return following
         if reader.ended:

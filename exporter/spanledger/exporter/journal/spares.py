@@ -44,6 +44,11 @@ class Spares:
         self._making = threading.Lock()
         self._thread: threading.Thread | None = None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether one is there."""
+        return self._ready is not None
+
     def want(self) -> None:
         """Have one made in the background, if there is none."""
         if self._ready is None and (self._thread is None or not self._thread.is_alive()):

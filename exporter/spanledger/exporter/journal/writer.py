@@ -29,6 +29,8 @@ SEGMENT_BYTES: Final = 64 * 1024 * 1024
 SEGMENT_BYTES_MIN: Final = 4096
 # 8 hours without a ClickHouse server at 2 000 spans of 350 bytes a second.
 QUOTA_BYTES: Final = 20 * 1000**3
+# A store on the same disk needs room to take in what the journal holds: two segments, and 64 MiB to insert and merge.
+FLOOR_BYTES: Final = 2 * SEGMENT_BYTES + 64 * 1024 * 1024
 # What may wait for the disk: a second's worth of a slow one. Beyond it, senders are told to come back.
 QUEUE_BYTES: Final = 64 * 1024 * 1024
 # Larger groups make the first sender in them wait longer, and are no faster (measured).
@@ -47,6 +49,7 @@ class JournalWriter:
         segment_bytes: int = SEGMENT_BYTES,
         quota_bytes: int = QUOTA_BYTES,
         queue_bytes: int = QUEUE_BYTES,
+        floor_bytes: int = FLOOR_BYTES,
         clock_ns: Callable[[], int] = time.time_ns,
         disk: Disk = DISK,
     ) -> None:
@@ -54,7 +57,12 @@ class JournalWriter:
             msg = f"journal segments of {segment_bytes} bytes are smaller than {SEGMENT_BYTES_MIN}"
             raise ValueError(msg)
         self._terms = Terms(
-            root=root, segment_bytes=segment_bytes, quota_bytes=quota_bytes, clock_ns=clock_ns, disk=disk
+            root=root,
+            segment_bytes=segment_bytes,
+            quota_bytes=quota_bytes,
+            floor_bytes=floor_bytes,
+            clock_ns=clock_ns,
+            disk=disk,
         )
         self._queue_bytes = queue_bytes
         self._start_over()
@@ -101,6 +109,11 @@ class JournalWriter:
     def failed(self) -> threading.Event:
         """Set when the disk can no longer be trusted: every later append is refused, the process should end."""
         return self._here().failed
+
+    @property
+    def accepting(self) -> threading.Event:
+        """Cleared when a group was refused for want of room; set again when there is room, asked for or not."""
+        return self._here().accepting
 
     @property
     def shard_path(self) -> Path | None:

@@ -22,6 +22,16 @@ from spanledger.schemas import ConfigurationError, StoreUnavailableError
 DATABASE: Final = "spanledger"
 ENGINE_FOLDER: Final = "chdb"
 
+_POSTED_INTO: Final = (
+    "ledger_claims",
+    "ledger_dirty_days",
+    "ledger_events",
+    "ledger_postings",
+    "ledger_price_books",
+    "ledger_quarantine",
+)
+"""The tables whose rows a checkpoint vouches for."""
+
 # The engine's allocator gives memory back a second after it was used, not when it next happens to look: merges leave
 # some 200 MB behind otherwise. It reads this once, when the engine is loaded.
 _ALLOCATOR: Final = ("JE_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:0")
@@ -48,6 +58,7 @@ class EmbeddedEngine:
             self._lock.close()
             raise
         self.settings = frozenset(self._anchor.server_settings)
+        self._table_folders: tuple[str, ...] = ()
 
     def connect(self, settings: Mapping[str, object]) -> Client:
         """One more client, with these settings on every statement it runs."""
@@ -69,10 +80,31 @@ class EmbeddedEngine:
         finally:
             os.close(descriptor)
 
+    def make_durable(self, client: Client) -> None:
+        """Sync the folders of our tables.
+
+        The engine syncs a part's files and their folder, and then names the part in its table's folder, which it does
+        not sync: without this, a loss of power takes whole parts whose inserts had returned.
+        """
+        for folder in self._table_folders or self._find_table_folders(client):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
     def close(self) -> None:
         """Stop the engine and let another process have the folder."""
         self._anchor.close()
         self._lock.close()
+
+    def _find_table_folders(self, client: Client) -> tuple[str, ...]:
+        """They stay what they are once the store is migrated, and posting begins only then."""
+        rows = client.query(
+            f"SELECT arrayJoin(data_paths) FROM system.tables WHERE database = '{DATABASE}' AND name IN {_POSTED_INTO}"  # noqa: S608
+        ).result_rows
+        self._table_folders = tuple(str(path) for (path,) in rows)
+        return self._table_folders
 
     def _start(self) -> Client:
         os.environ.setdefault(*_ALLOCATOR)

@@ -58,6 +58,9 @@ class ServerEngine:
         """One more client, with these settings on every statement it runs."""
         return self._client(self._database, settings)
 
+    def make_durable(self, client: Client) -> None:
+        """Nothing: its disks are its own; replicas are what protects acknowledged rows there."""
+
     def insert(self, client: Client, table: str, columns: Sequence[str], block: bytes) -> None:
         """Insert a Native block; returns when the server has stored it."""
         client.raw_insert(quoted(table), columns, block, fmt="Native")

@@ -83,6 +83,10 @@ class Engine(Protocol):
         """Insert a Native block; returns when it is stored."""
         ...
 
+    def make_durable(self, client: Client) -> None:
+        """Make what is stored survive a loss of power, as far as that is in our hands."""
+        ...
+
     def close(self) -> None:
         """Free what the engine holds beside its clients."""
         ...
@@ -136,6 +140,11 @@ class Store:
         """
         with self._borrowed(self._clients, f"the store refused rows of {table}") as client:
             self._engine.insert(client, table, columns, block)
+
+    def make_durable(self) -> None:
+        """Return when what was inserted survives a loss of power; on a server that is the server's to promise."""
+        with self._borrowed(self._clients, "the store cannot be made durable") as client:
+            self._engine.make_durable(client)
 
     def close(self) -> None:
         """Close every client and free the folder. In a forked child it does nothing."""

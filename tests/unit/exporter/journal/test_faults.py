@@ -2,7 +2,9 @@
 
 import os
 import subprocess
-from collections.abc import Generator
+import threading
+from collections.abc import Generator, Sequence
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,9 @@ from support.journal import (
 
 from spanledger.exporter.failures import Transient
 from spanledger.exporter.journal import JournalWriter, shards
+from spanledger.exporter.journal.disk import DISK, Disk
+from spanledger.exporter.journal.format import entry_bytes
+from spanledger.exporter.journal.own_shard import OwnShard, Terms
 
 SMALL = 64 * 1024
 
@@ -196,3 +201,100 @@ def test_a_listener_that_raises_stops_the_journal_loudly(tmp_path: Path) -> None
     assert isinstance(refusal, Transient)
     assert "a bug" in str(refusal)
     writer.close()
+
+
+class DeafDisk(Disk):
+    """Takes no write to SYNCED while `deaf`; notes which files are synced."""
+
+    def __init__(self) -> None:
+        self.deaf = False
+        self.synced: list[str] = []
+        self._names: dict[int, str] = {}
+
+    def open(self, path: Path, flags: int) -> int:
+        """Open, and remember the name."""
+        fd = super().open(path, flags)
+        self._names[fd] = path.name
+        return fd
+
+    def pwritev(self, fd: int, buffers: Sequence[bytes | memoryview], offset: int) -> int:
+        """Write, or fail."""
+        if self.deaf and self._names[fd] == "SYNCED":
+            raise OSError(ENOSPC, "No space left on device")
+        return super().pwritev(fd, buffers, offset)
+
+    def fdatasync(self, fd: int) -> None:
+        """Note and sync."""
+        self.synced.append(self._names[fd])
+        super().fdatasync(fd)
+
+
+def own_shard(root: Path, disk: Disk) -> OwnShard:
+    """A shard that this process writes."""
+    terms = Terms(root=root, segment_bytes=SMALL, quota_bytes=10**9, clock_ns=lambda: 10**18, disk=disk)
+    return OwnShard(terms)
+
+
+def test_readers_are_told_later_what_a_full_disk_kept_from_them(tmp_path: Path) -> None:
+    """A durable record does not wait for the next one, which may never come: the idle writer tells again."""
+    disk = DeafDisk()
+    shard = own_shard(tmp_path, disk)
+    disk.deaf = True
+    shard.commit([entry(1)], entry_bytes(entry(1)))
+    assert numbers(list(only_shard(tmp_path).read())) == []
+    assert shard.has_chores
+    disk.deaf = False
+    shard.reclaim()
+    assert numbers(list(only_shard(tmp_path).read())) == [1]
+    assert not shard.has_chores
+    shard.close()
+
+
+def test_what_a_dead_writer_did_not_sync_is_synced_before_it_is_handed_out(tmp_path: Path) -> None:
+    """Posted and then lost with the power, it would leave a ledger that was corrected by what never was."""
+    shard = own_shard(tmp_path, DISK)
+    shard.commit([entry(1)], entry_bytes(entry(1)))
+    disk = DeafDisk()
+    reader = only_shard(tmp_path, disk)
+    assert numbers(list(reader.read())) == [1]
+    assert disk.synced == []
+    shard.close()
+    assert numbers([next(reader.read())]) == [1]
+    assert disk.synced == ["0000000000000001.seg"]
+
+
+class NarrowDisk(Disk):
+    """A file system of 8 MiB of which `left` bytes are left."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.asked = threading.Event()
+
+    def space(self, folder: Path) -> tuple[int, int]:
+        """What is left, and all there is."""
+        assert folder.is_dir()
+        self.asked.set()
+        return self.left, 8 * 1024 * 1024
+
+
+def test_the_journal_leaves_room_for_the_ledger(tmp_path: Path) -> None:
+    """No new segment below the floor (an eighth of a small disk); with room again nobody has to ask for it."""
+    disk = NarrowDisk(2 * 1024 * 1024)
+    writer = JournalWriter(tmp_path, segment_bytes=SMALL, disk=disk)
+    append_all(writer, [0])
+    assert writer.accepting.is_set()
+    disk.left = 1024 * 1024
+    sent = range(1, 200)
+    accepted = [number for number in sent if writer.append(entry(number, 1_000)).exception(WAIT_S) is None]
+    assert len(accepted) < 3 * SMALL // 1_000
+    refusal = writer.append(entry(500, 1_000)).exception(WAIT_S)
+    assert isinstance(refusal, Transient)
+    assert "leaves 1048576 for the ledger" in str(refusal)
+    disk.asked.clear()
+    assert disk.asked.wait(WAIT_S)
+    assert not writer.accepting.is_set()
+    disk.left = 2 * 1024 * 1024
+    assert writer.accepting.wait(WAIT_S)
+    append_all(writer, [600])
+    writer.close()
+    assert numbers(list(only_shard(tmp_path).read())) == [0, *accepted, 600]

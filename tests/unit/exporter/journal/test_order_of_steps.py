@@ -77,10 +77,14 @@ def _called(path: Path) -> str:
 
 
 def test_a_shard_is_born_whole(tmp_path: Path) -> None:
-    """It gets its name when its lock and its first segment are in it, and answers nobody before that is durable."""
+    """It gets its name when its lock and its first segment are in it, and answers nobody before that is durable.
+
+    The folders above are there: whoever made them may have died before their names were durable.
+    """
     disk = RecordingDisk()
     writer = JournalWriter(tmp_path / "journal", segment_bytes=SMALL, disk=disk)
     assert disk.during(lambda: append_all(writer, [1])) == [
+        *(f"sync names in {above.name}" for above in reversed(tmp_path.parents)),
         "mkdir journal",
         f"sync names in {tmp_path.name}",
         "mkdir unborn shard",

@@ -1,0 +1,47 @@
+"""The fault programme: `python tests/faults [change|nightly] [NAME…]` runs all tests, or some, and prints a table.
+
+Exit 0 only when nothing was lost, doubled or otherwise wrong.
+"""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+_ROOT: Final = Path(__file__).parents[2]
+sys.path[:0] = [str(_ROOT / "tests"), str(_ROOT / "benchmarks")]
+
+from faults import crowd, disks, outage, processes, simulated, stores
+from faults.table import Test, run
+
+PROGRAMME: Final[dict[str, tuple[Test, int, int]]] = {
+    "worlds": (simulated.worlds, 5_000, 200_000),
+    "bugs": (simulated.planted_bugs, 5_000, 20_000),
+    "nets": (simulated.safety_nets, 250, 10_000),
+    "power": (simulated.power_losses, 1_000, 20_000),
+    "full-disks": (disks.full_disks, 20, 200),
+    "ambiguous": (stores.ambiguous_inserts, 300, 2_000),
+    "kills": (processes.kills, 30, 1_000),
+    "disk-errors": (processes.disk_errors, 4, 40),
+    "senders": (crowd.crowd, 200, 1_000),
+    "outage": (outage.outage, 10, 600),
+}
+"""Name → test, how often for a change, how often in a night; of an outage, its seconds; of senders, how many at once."""
+_SIZES: Final = ("change", "nightly")
+
+
+def main(arguments: list[str]) -> int:
+    """Run what is asked for."""
+    size = arguments[0] if arguments else _SIZES[0]
+    names = arguments[1:] or list(PROGRAMME)
+    if size not in _SIZES or not set(names) <= PROGRAMME.keys():
+        sys.stderr.write(f"usage: python tests/faults [{'|'.join(_SIZES)}] [{'|'.join(PROGRAMME)}]...\n")
+        return 2
+    chosen: list[tuple[Test, int]] = []
+    for name in names:
+        test, each_change, each_night = PROGRAMME[name]
+        chosen.append((test, each_night if size == "nightly" else each_change))
+    return 0 if run(chosen, lambda text: print(text, flush=True)) else 1  # noqa: T201 (its output)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
