@@ -8,7 +8,7 @@ span, of a request of logs it means a log record.
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 import msgspec
@@ -16,11 +16,12 @@ import msgspec
 from spanledger.exporter.failures import Permanent, TooLarge
 from spanledger.exporter.sift.bounds import bounded
 from spanledger.exporter.sift.logs import usage_log
-from spanledger.exporter.sift.pairs import ATTRIBUTES_MAX
+from spanledger.exporter.sift.pairs import ATTRIBUTES_MAX, allowed
 from spanledger.exporter.sift.records import Resource, UsageRecord
 from spanledger.exporter.sift.spans import usage_span
+from spanledger.exporter.sift.values import NAME_BYTES_MAX, bare_value, cut
 from spanledger.exporter.sift.wire import REQUEST, RESOURCE, RESOURCE_SPANS, SCOPE, SCOPE_SPANS, WireError
-from spanledger.schemas.allowlist import ALLOWED_KEYS, ALLOWED_PREFIXES, MARKS
+from spanledger.schemas.allowlist import MARKS
 from spanledger.schemas.claim import Signal
 
 # The C parser spends 16 to 80 bytes on an element that takes 2 on the wire (a 4 KB gzip body cost 309 MB), so
@@ -30,6 +31,9 @@ SPANS_MAX: Final = 100_000
 REASONS_MAX: Final = 5
 
 _SPAN_TAG: Final = b"\x12"
+
+# Resources and scopes of real senders have some 500 bytes. Larger ones are read again each time, and not kept.
+_REMEMBERED_BYTES_MAX: Final = 4 * 1_024
 
 
 class Sifted(msgspec.Struct):
@@ -74,20 +78,21 @@ def sift(body: bytes, signal: Signal = "traces") -> Sifted:
     try:
         for raw_resource, scopes in _resources(body):
             resource_spans = RESOURCE_SPANS()
+            origin = _Origin(raw_resource, signal)
             for raw_scope, raw_spans in scopes:
                 sifted.received += len(raw_spans)
                 if sifted.received > SPANS_MAX:
                     msg = f"more than {SPANS_MAX} {kind.element}s in one request"
                     raise TooLarge(msg)
-                spans = _usage_spans((raw_resource, raw_scope, signal), raw_spans, marks, sifted) if marks else []
+                spans = _usage_spans(origin, raw_scope, raw_spans, marks, sifted) if marks else []
                 if spans:
                     scope_spans = SCOPE_SPANS()
-                    scope_spans.scope = _reduced_scope(raw_scope)[2]
+                    scope_spans.scope = _scope(raw_scope)[2]
                     scope_spans.spans.extend(span.raw for span in spans)
                     resource_spans.scope_spans.append(scope_spans.SerializeToString())
                     sifted.spans += spans
             if resource_spans.scope_spans:
-                resource_spans.resource = _reduced_resource(raw_resource)[1]
+                resource_spans.resource = origin.reduced[1]
                 kept.resource_spans.append(resource_spans.SerializeToString())
     except (WireError, UnicodeDecodeError) as error:
         msg = f"the body is not a protobuf {kind.request}"
@@ -112,25 +117,54 @@ def _scopes(raws: list[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
         yield scope_spans.scope, list(scope_spans.spans)
 
 
+class _Origin:
+    """Where the spans of one part of a request come from: read when the first of them is kept, and once."""
+
+    def __init__(self, raw: bytes, signal: Signal) -> None:
+        self._raw = raw
+        self._small = len(raw) <= _REMEMBERED_BYTES_MAX
+        self.signal: Signal = signal
+
+    @cached_property
+    def reduced(self) -> tuple[dict[str, bytes], bytes, str]:
+        """The resource's allow-listed attributes, itself with nothing else, and why it cannot be read."""
+        try:
+            return _reduced_resource(self._raw) if self._small else _reduced_resource.__wrapped__(self._raw)
+        except (WireError, UnicodeDecodeError):
+            return {}, b"", "a resource is not valid protobuf or UTF-8"
+        except TooLarge as error:
+            return {}, b"", str(error)
+
+    def resource(self, raw_scope: bytes) -> Resource:
+        """The resource with a scope. Raises `ValueError` if it cannot be read, `WireError` if the scope cannot."""
+        if self.reduced[2]:
+            raise ValueError(self.reduced[2])
+        if self._small and len(raw_scope) <= _REMEMBERED_BYTES_MAX:
+            return _resource(self._raw, raw_scope, self.signal)
+        return Resource(self.reduced[0], *_scope(raw_scope)[:2], self.signal, remembered=False)
+
+
 def _usage_spans(
-    origin: tuple[bytes, bytes, Signal], raw_spans: list[bytes], marks: tuple[bytes, ...], sifted: Sifted
+    origin: _Origin, raw_scope: bytes, raw_spans: list[bytes], marks: tuple[bytes, ...], sifted: Sifted
 ) -> list[UsageRecord]:
     spans: list[UsageRecord] = []
-    resource, kind = None, _KINDS[origin[2]]
+    resource, kind = None, _KINDS[origin.signal]
     read, every = kind.read, kind.marks
     for raw in raw_spans:
         if _marked(raw, marks):
             try:
-                resource = resource or _resource(*origin)
+                resource = resource or origin.resource(raw_scope)
                 span = read(raw, resource)
                 if _marked(span.raw, every):
                     spans.append(span)
                     if span.remark:
                         sifted.remark(span.remark)
-            except (WireError, UnicodeDecodeError, ValueError) as error:
+            except (WireError, UnicodeDecodeError):
                 sifted.rejected += 1
-                broken = f"a {kind.element} is not valid protobuf or UTF-8"
-                sifted.remark(str(error) if type(error) is ValueError else broken)
+                sifted.remark(f"a {kind.element} is not valid protobuf or UTF-8")
+            except (ValueError, TooLarge) as error:
+                sifted.rejected += 1
+                sifted.remark(str(error))
     return spans
 
 
@@ -143,21 +177,26 @@ def _marked(raw: bytes, marks: tuple[bytes, ...]) -> bool:
 
 @lru_cache(maxsize=4_096)
 def _resource(raw_resource: bytes, raw_scope: bytes, signal: Signal) -> Resource:
-    return Resource(_reduced_resource(raw_resource)[0], *_reduced_scope(raw_scope)[:2], signal)
+    return Resource(_reduced_resource(raw_resource)[0], *_scope(raw_scope)[:2], signal)
 
 
 @lru_cache(maxsize=4_096)
-def _reduced_resource(raw: bytes) -> tuple[dict[str, bytes], bytes]:
-    """A resource's allow-listed attributes, and itself with nothing else. A fleet has few distinct resources."""
+def _reduced_resource(raw: bytes) -> tuple[dict[str, bytes], bytes, str]:
+    """As `_Origin.reduced`. A fleet has few distinct resources. Raises `TooLarge`, `WireError`, `UnicodeDecodeError`."""
     if raw.count(b"\x0a") > ATTRIBUTES_MAX:
         bounded(raw, ATTRIBUTES_MAX, "attributes of a resource")
     attributes = RESOURCE.FromString(raw).attributes
-    kept = {key: attributes[key] for key in attributes if key in ALLOWED_KEYS or key.startswith(ALLOWED_PREFIXES)}
-    return kept, RESOURCE(attributes=kept).SerializeToString()
+    kept = {key: bare_value(attributes[key]) for key in attributes if allowed(key)}
+    return kept, RESOURCE(attributes=kept).SerializeToString(), ""
+
+
+def _scope(raw: bytes) -> tuple[str, str, bytes]:
+    """A scope's name and version, and itself with nothing else."""
+    return _reduced_scope(raw) if len(raw) <= _REMEMBERED_BYTES_MAX else _reduced_scope.__wrapped__(raw)
 
 
 @lru_cache(maxsize=4_096)
 def _reduced_scope(raw: bytes) -> tuple[str, str, bytes]:
-    """A scope's name and version, and itself with nothing else."""
     scope = SCOPE.FromString(raw)
-    return scope.name, scope.version, SCOPE(name=scope.name, version=scope.version).SerializeToString()
+    name, version = (cut(text.encode(), NAME_BYTES_MAX).decode() for text in (scope.name, scope.version))
+    return name, version, SCOPE(name=name, version=version).SerializeToString()

@@ -6,6 +6,7 @@ from spanledger.exporter.sift.bounds import bounded
 from spanledger.exporter.sift.pairs import ATTRIBUTES_MAX, kept, opened
 from spanledger.exporter.sift.records import Resource, UsageRecord
 from spanledger.exporter.sift.texts import TEXT_KEYS
+from spanledger.exporter.sift.values import NAME_BYTES_MAX, cut
 from spanledger.exporter.sift.wire import SPAN
 
 _ATTRIBUTE_TAG: Final = b"\x4a"
@@ -32,9 +33,11 @@ def usage_span(raw: bytes, resource: Resource) -> UsageRecord:
     pairs = span.attributes[:]
     stated, remaining, conflicting = kept(pairs)
     if not TEXT_KEYS.isdisjoint(stated):
-        stated, remaining = opened(stated, remaining)
+        stated, remaining, conflicting = opened(stated, remaining)
     span.DiscardUnknownFields()
-    if len(remaining) != len(pairs) or span.ByteSize() != len(raw):
+    if len(span.name) > NAME_BYTES_MAX:
+        span.name = cut(span.name, NAME_BYTES_MAX)
+    if remaining != pairs or span.ByteSize() != len(raw):
         del span.attributes[:]
         span.attributes.extend(remaining)
         raw = span.SerializeToString()

@@ -1,13 +1,23 @@
 import gzip
+import json
 from contextlib import suppress
+from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from support.otlp import chat, request, span
 
+from spanledger.exporter.credential import Credential
+from spanledger.exporter.decode import Quarantined, decode
+from spanledger.exporter.decode.anyvalue import text
 from spanledger.exporter.failures import Permanent, Refused, TooLarge
 from spanledger.exporter.sift import sift
+
+TEXT: Final = "gcp.vertex.agent.llm_response"
+"""An attribute whose value is a text that a dialect reads."""
 
 
 def test_a_batch_without_a_mark_keeps_nothing() -> None:
@@ -75,6 +85,64 @@ def test_a_value_stated_twice_is_seen_as_a_conflict() -> None:
     folded.attributes.add(key="gen_ai.usage.input_tokens").value.int_value = 100
     for sifted in (first := sift(request(twice, folded)), sift(first.payload)):
         assert [each.conflicting for each in sifted.spans] == [("gen_ai.usage.input_tokens",), ()]
+
+
+def test_an_attribute_bomb_in_a_span_is_refused_alone() -> None:
+    """2 bytes on the wire are 80 in the parser: it is not parsed, and its neighbour is kept."""
+    bomb = span(chat(), span_id=7)
+    bomb.attributes.extend(KeyValue() for _ in range(5_000))
+    sifted = sift(request(bomb, span(chat(), span_id=8)))
+    assert ([each.span_id[-1] for each in sifted.spans], sifted.rejected) == ([8], 1)
+    assert "1024 attributes" in sifted.reasons[0]
+
+
+def test_a_text_stated_twice_conflicts_also_from_the_journal() -> None:
+    """Both are read; where they differ the paths conflict, so nobody guesses which of them is billed."""
+    twice = span({**chat(), TEXT: json.dumps({"usage_metadata": {"prompt_token_count": 5}})})
+    twice.attributes.add(key=TEXT).value.string_value = json.dumps({"usage_metadata": {"prompt_token_count": 6}})
+    for sifted in (first := sift(request(twice)), sift(first.payload)):
+        assert [each.conflicting for each in sifted.spans] == [(f"{TEXT}.usage_metadata.prompt_token_count",)]
+
+
+def test_what_is_in_lists_maps_and_bytes_goes_no_further() -> None:
+    """Nobody reads them, also not where a name or a count belongs: of each its kind is kept, so it is still no count."""
+    secret = "the secret prompt"
+    inner = AnyValue(string_value=secret)
+    values = [
+        AnyValue(array_value=ArrayValue(values=[inner])),
+        AnyValue(kvlist_value=KeyValueList(values=[KeyValue(key=secret, value=inner)])),
+        AnyValue(bytes_value=secret.encode()),
+    ]
+    spans = [span(chat(gen_ai__usage__input_tokens=value), span_id=number) for number, value in enumerate(values, 1)]
+    payload = sift(request(*spans, resource={"service.name": values[0], "ledger.team": values[1]})).payload
+    assert secret.encode() not in payload
+    decoded = [decode(each, Credential("*", "acme")) for each in sift(payload).spans]
+    assert [type(each) for each in decoded] == [Quarantined] * 3
+
+
+def test_fields_that_nobody_knows_go_no_further() -> None:
+    """A later protocol, or a sender's own: what stands beside a key and its value, or in a value, is dropped."""
+    secret = b"\xfa\x3f\x03abc"  # field 1023
+    pair = KeyValue.FromString(KeyValue(key="ledger.team", value=AnyValue(string_value="a")).SerializeToString() + secret)
+    inside = AnyValue.FromString(AnyValue(string_value="b").SerializeToString() + secret)
+    made = span(chat(ledger__project=inside))
+    made.attributes.append(pair)
+    sifted = sift(request(Span.FromString(made.SerializeToString() + secret)))
+    assert b"abc" not in sifted.payload
+    said = sifted.spans[0].attributes
+    assert (text(said["ledger.team"]), text(said["ledger.project"])) == ("a", "b")
+
+
+def test_names_keys_and_values_have_a_length() -> None:
+    """A name is cut where a character ends, a key of more than 256 bytes names nothing; counts are no less impossible."""
+    long = "\u20ac" * 1_000_000
+    made = span({**chat(ledger__team=long, gen_ai__usage__input_tokens="9" * 100_000), f"ledger.{'k' * 300}": "a"})
+    made.name = long
+    sifted = sift(request(made, resource={"service.name": long}, scope=long))
+    assert len(sifted.payload) < 20_000
+    assert text(sifted.spans[0].attributes["ledger.team"]) == "\u20ac" * (4_096 // 3)
+    assert isinstance(decode(sifted.spans[0], Credential("*", "acme")), Quarantined)
+    assert sift(sifted.payload).payload == sifted.payload
 
 
 def test_a_body_that_is_no_request_is_refused_as_a_whole() -> None:
