@@ -93,6 +93,12 @@ def delimited(number: int, content: bytes) -> bytes:
 
 
 @cache
+def json_of_recording(recording: Recording) -> list[Json]:
+    """The first resource of a recording as OTLP/JSON."""
+    return json_of(recording.signal, request_of(recording.parts[:1]))
+
+
+@cache
 def good_json(signal: Signal) -> Json:
     """The good elements of a signal as OTLP/JSON, in a resource of their own."""
     (resource,) = json_of(signal, request_of([good_part(signal)]))

@@ -117,7 +117,7 @@ def _change_submessage(chance: Random, message: Message, field: FieldDescriptor)
 
 def _fill(chance: Random, members: list[Message], field: FieldDescriptor, count: int = 0) -> None:
     add = cast("Callable[[], Message]", members.add)  # pyright: ignore[reportAttributeAccessIssue] (protobuf's)
-    for _ in range(count or chance.choice((1, 2, 30, 1_100))):
+    for _ in range(count or chance.choice((1, 1, 2, 2, 8, 8, 30, 1_100))):
         added = add()
         if isinstance(added, KeyValue):
             added.key = chance.choice(_KEYS)

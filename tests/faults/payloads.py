@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final, NamedTuple, cast
 
-from faults.batches import GOOD, GOOD_TRACE, Part, good_json, good_part, json_of, json_request, recordings, request_of
+from faults.batches import GOOD, GOOD_TRACE, Part, good_json, good_part, json_of_recording, json_request, recordings, request_of
 from faults.mutation import Json, change_message, changed_bytes, changed_json
 from faults.outcome import Outcome, Size
 from msgspec.structs import astuple as struct_astuple
@@ -237,7 +237,7 @@ def _broken_anywhere(chance: Random) -> Body:
 
 def _json(chance: Random) -> Body:
     recording = chance.choice(recordings())
-    resources = json_of(recording.signal, request_of(recording.parts[:1]))
+    resources = [*json_of_recording(recording)]
     readable = chance.random() < 0.5
     if readable:
         tree = cast("dict[str, Json]", resources[0])

@@ -8,7 +8,7 @@ span, of a request of logs it means a log record.
 """
 
 from collections.abc import Callable, Iterator
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -124,24 +124,30 @@ class _Origin:
         self._raw = raw
         self._small = len(raw) <= _REMEMBERED_BYTES_MAX
         self.signal: Signal = signal
+        self._reduced: tuple[dict[str, bytes], bytes, str] | None = None
 
-    @cached_property
+    @property
     def reduced(self) -> tuple[dict[str, bytes], bytes, str]:
         """The resource's allow-listed attributes, itself with nothing else, and why it cannot be read."""
+        self._reduced = self._reduced or self._read()
+        return self._reduced
+
+    def resource(self, raw_scope: bytes) -> Resource:
+        """The resource with a scope. Raises `ValueError` if it cannot be read, `WireError` if the scope cannot."""
+        attributes, _, broken = self.reduced
+        if broken:
+            raise ValueError(broken)
+        if self._small and len(raw_scope) <= _REMEMBERED_BYTES_MAX:
+            return _resource(self._raw, raw_scope, self.signal)
+        return Resource(attributes, *_scope(raw_scope)[:2], self.signal, remembered=False)
+
+    def _read(self) -> tuple[dict[str, bytes], bytes, str]:
         try:
             return _reduced_resource(self._raw) if self._small else _reduced_resource.__wrapped__(self._raw)
         except (WireError, UnicodeDecodeError):
             return {}, b"", "a resource is not valid protobuf or UTF-8"
         except TooLarge as error:
             return {}, b"", str(error)
-
-    def resource(self, raw_scope: bytes) -> Resource:
-        """The resource with a scope. Raises `ValueError` if it cannot be read, `WireError` if the scope cannot."""
-        if self.reduced[2]:
-            raise ValueError(self.reduced[2])
-        if self._small and len(raw_scope) <= _REMEMBERED_BYTES_MAX:
-            return _resource(self._raw, raw_scope, self.signal)
-        return Resource(self.reduced[0], *_scope(raw_scope)[:2], self.signal, remembered=False)
 
 
 def _usage_spans(
