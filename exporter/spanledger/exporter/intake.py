@@ -7,7 +7,9 @@ from spanledger.exporter.credential import Credential
 from spanledger.exporter.failures import Permanent
 from spanledger.exporter.journal import Entry, JournalWriter, Signal
 from spanledger.exporter.receiver.port import Answer
-from spanledger.exporter.sift import Handoff, sift
+from spanledger.exporter.sift import Handoff, Mask, Pseudonyms, sift
+from spanledger.exporter.sift.bounds import bounded
+from spanledger.exporter.sift.sift import RESOURCES_MAX
 from spanledger.exporter.sift.wire import REQUEST, WireError
 
 _NOTHING: Final = Answer()
@@ -16,8 +18,14 @@ _NOTHING: Final = Answer()
 class Intake:
     """Sift, journal, answer. One instance serves every door of a process."""
 
-    def __init__(self, writer: JournalWriter, handoff: Handoff | None = None) -> None:
-        """Journal what is kept through `writer`; tell the poster of this process, if there is one, by `handoff`."""
+    def __init__(
+        self, writer: JournalWriter, handoff: Handoff | None = None, pseudonyms: Pseudonyms | None = None
+    ) -> None:
+        """Journal what is kept through `writer`, with `pseudonyms` for persons if there are any.
+
+        The poster of this process, if there is one, is told by `handoff`.
+        """
+        self._pseudonyms = pseudonyms
         self._writer = writer
         self._handoff = handoff
 
@@ -28,8 +36,8 @@ class Intake:
         """
         charged = signal.charged
         if charged is None:
-            return _acknowledged(body)
-        sifted = sift(body, charged)
+            return acknowledged(body)
+        sifted = sift(body, charged, Mask(self._pseudonyms, credential) if self._pseudonyms else None)
         if sifted.payload:
             entry = Entry(
                 payload=sifted.payload,
@@ -47,9 +55,10 @@ class Intake:
         return Answer(sifted.rejected, "; ".join(sifted.reasons))
 
 
-def _acknowledged(body: bytes) -> Answer:
+def acknowledged(body: bytes) -> Answer:
     """Metrics are sums of what spans and log records state one by one: they are read for validity, and not kept."""
     try:
+        bounded(body, RESOURCES_MAX, "resource_metrics")
         REQUEST.FromString(body)
     except WireError as error:
         msg = "the body is not a protobuf export request"

@@ -8,7 +8,8 @@ from hashlib import blake2b
 from typing import Final
 
 from spanledger.exporter.sift.bounds import bounded
-from spanledger.exporter.sift.pairs import ATTRIBUTES_MAX, kept, key_of, opened
+from spanledger.exporter.sift.pairs import ATTRIBUTES_MAX, kept, key_of, masked, opened
+from spanledger.exporter.sift.pseudonyms import Mask
 from spanledger.exporter.sift.records import Resource, UsageRecord
 from spanledger.exporter.sift.texts import TEXT_KEYS
 from spanledger.exporter.sift.values import NAME_BYTES_MAX, cut
@@ -22,7 +23,7 @@ _SPAN_ID_BYTES: Final = 8
 _DIGEST_BYTES: Final = 16
 
 
-def usage_log(raw: bytes, resource: Resource) -> UsageRecord:
+def usage_log(raw: bytes, resource: Resource, mask: Mask | None = None) -> UsageRecord:
     """Reduce a log record. Raises `WireError` or `UnicodeDecodeError` if it is none."""
     if raw.count(_ATTRIBUTE_TAG) > ATTRIBUTES_MAX:
         bounded(raw, ATTRIBUTES_MAX, "attributes of a log record")
@@ -36,6 +37,8 @@ def usage_log(raw: bytes, resource: Resource) -> UsageRecord:
         conflicting = tuple(key for key in conflicting if key != EVENT_NAME)
     if not TEXT_KEYS.isdisjoint(stated):
         stated, pairs, conflicting = opened(stated, pairs)
+    if mask:
+        stated, pairs, conflicting = masked(stated, pairs, resource.attributes, mask)
     time_ns = record.time_unix_nano or record.observed_time_unix_nano
     dropped = record.dropped_attributes_count
     reduced = LOG_RECORD(

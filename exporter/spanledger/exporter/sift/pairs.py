@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from spanledger.exporter.sift.pseudonyms import Mask
 from spanledger.exporter.sift.texts import TEXT_KEYS, is_readable, pair_of, stated_in
 from spanledger.exporter.sift.values import bare_value
 from spanledger.exporter.sift.wire import KEY_VALUE
@@ -75,11 +76,19 @@ def opened(stated: dict[str, bytes], pairs: list[bytes]) -> tuple[dict[str, byte
     """
     readable = frozenset(key for key in TEXT_KEYS & stated.keys() if is_readable(key, stated))
     without = [pair for pair in pairs if key_of(pair) not in TEXT_KEYS]
-    found = (each for pair in pairs if key_of(pair) in readable for each in stated_in(*_text(pair)))
+    found = (each for pair in pairs if key_of(pair) in readable for each in stated_in(*_said(pair)))
     return kept(without + [pair_of(path, value) for path, value in found if path not in stated])
 
 
-def _text(pair: bytes) -> tuple[str, bytes]:
+def masked(
+    stated: dict[str, bytes], pairs: list[bytes], above: dict[str, bytes], mask: Mask
+) -> tuple[dict[str, bytes], list[bytes], tuple[str, ...]]:
+    """As `kept`, of pairs whose names of persons are replaced; `above` is what the resource states."""
+    tenant = mask.tenant_of(stated, above)
+    return kept([pair_of(key, mask.masked(key, value, tenant)) for key, value in map(_said, pairs)])
+
+
+def _said(pair: bytes) -> tuple[str, bytes]:
     read = _read(pair)
     return read[:2] if read else ("", b"")
 

@@ -17,6 +17,7 @@ from spanledger.exporter.failures import Permanent, TooLarge
 from spanledger.exporter.sift.bounds import bounded
 from spanledger.exporter.sift.logs import usage_log
 from spanledger.exporter.sift.pairs import ATTRIBUTES_MAX, allowed
+from spanledger.exporter.sift.pseudonyms import Mask
 from spanledger.exporter.sift.records import Resource, UsageRecord
 from spanledger.exporter.sift.spans import usage_span
 from spanledger.exporter.sift.values import NAME_BYTES_MAX, bare_value, cut
@@ -57,7 +58,7 @@ class Sifted(msgspec.Struct):
 class _Kind(msgspec.Struct, frozen=True):
     """What differs between the signals."""
 
-    read: Callable[[bytes, Resource], UsageRecord]
+    read: Callable[[bytes, Resource, Mask | None], UsageRecord]
     marks: tuple[bytes, ...]
     request: str
     element: str
@@ -69,8 +70,11 @@ _KINDS: Final[dict[Signal, _Kind]] = {
 }
 
 
-def sift(body: bytes, signal: Signal = "traces") -> Sifted:
-    """Reduce an export request. Raises `Permanent` if it cannot be framed, `TooLarge` over a limit."""
+def sift(body: bytes, signal: Signal = "traces", mask: Mask | None = None) -> Sifted:
+    """Reduce an export request, with a `mask` to what names nobody.
+
+    Raises `Permanent` if it cannot be framed, `TooLarge` over a limit.
+    """
     sifted = Sifted()
     kept = REQUEST()
     kind = _KINDS[signal]
@@ -78,7 +82,7 @@ def sift(body: bytes, signal: Signal = "traces") -> Sifted:
     try:
         for raw_resource, scopes in _resources(body):
             resource_spans = RESOURCE_SPANS()
-            origin = _Origin(raw_resource, signal)
+            origin = _Origin(raw_resource, signal, mask)
             for raw_scope, raw_spans in scopes:
                 sifted.received += len(raw_spans)
                 if sifted.received > SPANS_MAX:
@@ -120,10 +124,11 @@ def _scopes(raws: list[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
 class _Origin:
     """Where the spans of one part of a request come from: read when the first of them is kept, and once."""
 
-    def __init__(self, raw: bytes, signal: Signal) -> None:
+    def __init__(self, raw: bytes, signal: Signal, mask: Mask | None) -> None:
         self._raw = raw
         self._small = len(raw) <= _REMEMBERED_BYTES_MAX
         self.signal: Signal = signal
+        self.mask = mask
         self._reduced: tuple[dict[str, bytes], bytes, str] | None = None
 
     @property
@@ -138,12 +143,13 @@ class _Origin:
         if broken:
             raise ValueError(broken)
         if self._small and len(raw_scope) <= _REMEMBERED_BYTES_MAX:
-            return _resource(self._raw, raw_scope, self.signal)
+            return _resource(self._raw, raw_scope, self.signal, self.mask)
         return Resource(attributes, *_scope(raw_scope)[:2], self.signal, remembered=False)
 
     def _read(self) -> tuple[dict[str, bytes], bytes, str]:
         try:
-            return _reduced_resource(self._raw) if self._small else _reduced_resource.__wrapped__(self._raw)
+            read = _reduced_resource if self._small else _reduced_resource.__wrapped__
+            return read(self._raw, self.mask)
         except (WireError, UnicodeDecodeError):
             return {}, b"", "a resource is not valid protobuf or UTF-8"
         except TooLarge as error:
@@ -160,7 +166,7 @@ def _usage_spans(
         if _marked(raw, marks):
             try:
                 resource = resource or origin.resource(raw_scope)
-                span = read(raw, resource)
+                span = read(raw, resource, origin.mask)
                 if _marked(span.raw, every):
                     spans.append(span)
                     if span.remark:
@@ -182,17 +188,18 @@ def _marked(raw: bytes, marks: tuple[bytes, ...]) -> bool:
 
 
 @lru_cache(maxsize=4_096)
-def _resource(raw_resource: bytes, raw_scope: bytes, signal: Signal) -> Resource:
-    return Resource(_reduced_resource(raw_resource)[0], *_scope(raw_scope)[:2], signal)
+def _resource(raw_resource: bytes, raw_scope: bytes, signal: Signal, mask: Mask | None) -> Resource:
+    return Resource(_reduced_resource(raw_resource, mask)[0], *_scope(raw_scope)[:2], signal)
 
 
 @lru_cache(maxsize=4_096)
-def _reduced_resource(raw: bytes) -> tuple[dict[str, bytes], bytes, str]:
+def _reduced_resource(raw: bytes, mask: Mask | None) -> tuple[dict[str, bytes], bytes, str]:
     """As `_Origin.reduced`. A fleet has few distinct resources. Raises `TooLarge`, `WireError`, `UnicodeDecodeError`."""
     if raw.count(b"\x0a") > ATTRIBUTES_MAX:
         bounded(raw, ATTRIBUTES_MAX, "attributes of a resource")
     attributes = RESOURCE.FromString(raw).attributes
     kept = {key: bare_value(attributes[key]) for key in attributes if allowed(key)}
+    kept = mask.all_masked(kept) if mask else kept
     return kept, RESOURCE(attributes=kept).SerializeToString(), ""
 
 
