@@ -135,7 +135,13 @@ def _good_element(signal: Signal, number: int) -> Message:
         stated = chat(gen_ai__response__id=f"good-{number}", ledger__tenant="good")
         stated |= {f"gen_ai.usage.{unit}": count for unit, count in used.items()}
         return span(stated, span_id=number, trace_id=GOOD_TRACE)
-    counts = {**used, "cache_creation_tokens": 0, "event.name": "api_request", "model": "claude-x", "request_id": f"good-{number}"}
+    counts = {
+        **used,
+        "cache_creation_tokens": 0,
+        "event.name": "api_request",
+        "model": "claude-x",
+        "request_id": f"good-{number}",
+    }
     return log({**counts, "ledger.tenant": "good"}, body="claude_code.api_request", span_id=number, trace_id=GOOD_TRACE)
 
 

@@ -2,7 +2,7 @@
 
 Each goes the real way from the door to a settled charge, as gzip and as it is. It may be refused; the process must not
 grow by more than `GROWTH_BYTES_MAX` while it is read, nor by more than a body's limit over all of them.
-`python -m tests.faults.bombs`.
+`PYTHONPATH=tests python -m faults.bombs`.
 """
 
 import gzip
@@ -10,10 +10,11 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from faults.batches import GOOD, delimited, good_part
+from faults.batches import delimited, good_part
 from faults.outcome import Outcome, Size
 from faults.payloads import Body, charged
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -31,7 +32,6 @@ GROWTH_BYTES_MAX: Final = 128 * _MEBIBYTE
 """While one is read: the body, the parser's elements, and what is made of those within the limits."""
 
 DEPTHS: Final = (10, 90, 101, 1_000, 100_000, 1_000_000)
-_SMOKE_BYTES: Final = _MEBIBYTE
 
 _ROOTS: Final = {
     Signal.TRACES: ExportTraceServiceRequest.DESCRIPTOR,
@@ -48,8 +48,6 @@ _WIRE_TYPES: Final = {
     FieldDescriptor.TYPE_BYTES: 2,
     FieldDescriptor.TYPE_MESSAGE: 2,
 }
-
-Path_ = tuple[FieldDescriptor, ...]
 
 
 class Bomb(NamedTuple):
@@ -135,7 +133,7 @@ def _all(body_bytes: int) -> tuple[list[Burst], int]:
     return bursts, _peak_from_now() - before
 
 
-def _paths(message: Descriptor, above: Path_) -> Iterator[Path_]:
+def _paths(message: Descriptor, above: tuple[FieldDescriptor, ...]) -> Iterator[tuple[FieldDescriptor, ...]]:
     """Every field, with the way to it; into a message that contains itself only once."""
     for field in message.fields:
         yield (*above, field)
@@ -144,7 +142,7 @@ def _paths(message: Descriptor, above: Path_) -> Iterator[Path_]:
             yield from _paths(inside, (*above, field))
 
 
-def _is_element_attribute(path: Path_) -> bool:
+def _is_element_attribute(path: tuple[FieldDescriptor, ...]) -> bool:
     return len(path) == 4 and path[-1].name == "attributes" and path[-2].name in {"spans", "log_records"}
 
 
@@ -163,7 +161,7 @@ def _filled(field: FieldDescriptor, size: int) -> bytes:
     return one * (size // len(one))
 
 
-def _within(signal: Signal, path: Path_, content: bytes) -> bytes:
+def _within(signal: Signal, path: tuple[FieldDescriptor, ...], content: bytes) -> bytes:
     """Contents inside the messages of a path, each beside what makes a good element of it."""
     good = {} if signal is Signal.METRICS else {"spans": 0, "log_records": 0}
     for field in reversed(path):
@@ -172,12 +170,13 @@ def _within(signal: Signal, path: Path_, content: bytes) -> bytes:
     return content
 
 
+@cache
 def _nested(depth: int) -> bytes:
     """A value in as many lists, written from the inside out."""
     prefixes: list[bytes] = []
     size = 0
     for _ in range(depth):
-        inner = delimited(1, b"" if size < 0x80 else bytes(0))[:1] + _varint(size)
+        inner = b"\x0a" + _varint(size)
         outer = b"\x2a" + _varint(size + len(inner))
         prefixes += [inner, outer]
         size += len(inner) + len(outer)

@@ -1,7 +1,7 @@
 """A canary in every field of OTLP's schema that may not be kept, through every way in: it turns up nowhere.
 
 Not in the journal, the tables, the quarantine, the log, the metrics, an answer or a report. Fields that are kept, each
-for a reason, are named in `KEPT`. `python -m tests.faults.canaries`.
+for a reason, are named in `KEPT`. `PYTHONPATH=tests python -m faults.canaries`.
 """
 
 import contextlib
@@ -41,7 +41,9 @@ from spanledger.schemas.attributes import INFERENCE_DETAILS_EVENT
 
 CANARY: Final = "kanarienvogel"
 
-KEPT: Final = frozenset({"Span.name", "LogRecord.event_name", "InstrumentationScope.name", "InstrumentationScope.version"})
+KEPT: Final = frozenset(
+    {"Span.name", "LogRecord.event_name", "InstrumentationScope.name", "InstrumentationScope.version"}
+)
 """Kept by design: dialects tell calls, events and emitters apart by them. A prompt never stands there."""
 _ELEMENTS: Final = {"Span", "LogRecord"}
 _IDS: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
@@ -157,7 +159,9 @@ def run(size: Size) -> Outcome:
 
 def _application(processor: LedgerSpanProcessor) -> None:
     """A call whose span says everything that a span of the SDK can say."""
-    provider = TracerProvider(resource=Resource({"service.name": "shop", "process.command_args": [CANARY], CANARY: "a"}))
+    provider = TracerProvider(
+        resource=Resource({"service.name": "shop", "process.command_args": [CANARY], CANARY: "a"})
+    )
     provider.add_span_processor(processor)
     tracer = provider.get_tracer("app", schema_url=f"https://{CANARY}.example", attributes={"a": CANARY})
     link = Link(SpanContext(1, 1, is_remote=True), {"a": CANARY})
@@ -242,7 +246,9 @@ def _tables(folder: Path) -> dict[str, str]:
     """Every row of every table: their files are compressed, and a search of those alone would find nothing."""
     store = open_store(str(folder))
     try:
-        names = [str(name) for (name,) in store.query("SELECT name FROM system.tables WHERE database = currentDatabase()")]
+        names = [
+            str(name) for (name,) in store.query("SELECT name FROM system.tables WHERE database = currentDatabase()")
+        ]
         return {f"table {name}": str(store.query(f"SELECT * FROM {name}")) for name in names}
     finally:
         store.close()

@@ -1,7 +1,7 @@
 """Mutated requests through the real way from a door to a settled charge: nothing but our own refusals may come of it.
 
 A good span that shares a readable request with a broken one is charged exactly, and what was sifted reads back from
-the journal as it was. `python -m tests.faults.payloads --runs N`; a failure names its seed and its case.
+the journal as it was. `PYTHONPATH=tests python -m faults.payloads --runs N`; a failure names its seed and its case.
 """
 
 import argparse
@@ -15,7 +15,17 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final, NamedTuple, cast
 
-from faults.batches import GOOD, GOOD_TRACE, Part, good_json, good_part, json_of_recording, json_request, recordings, request_of
+from faults.batches import (
+    GOOD,
+    GOOD_TRACE,
+    Part,
+    good_json,
+    good_part,
+    json_of_recording,
+    json_request,
+    recordings,
+    request_of,
+)
 from faults.mutation import Json, change_message, changed_bytes, changed_json
 from faults.outcome import Outcome, Size
 from msgspec.structs import astuple as struct_astuple
