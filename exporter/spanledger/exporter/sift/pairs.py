@@ -35,7 +35,8 @@ class _Pairs(dict[bytes, "_Pair | None"]):
         """Read a pair. Raises `WireError` or `UnicodeDecodeError`."""
         # KeyValue as every encoder writes it: tag 1, a length below 128, the key, tag 2, a length, the value.
         end = pair[1] + 2 if len(pair) > 1 and pair[0] == 0x0A and pair[1] < 0x80 else 0
-        key = _allowed(pair[2:end]) if end else _allowed(KEY_VALUE.FromString(pair).key)
+        name = pair[2:end] if end else KEY_VALUE.FromString(pair).key
+        key = _allowed(name) if len(name) <= KEY_BYTES_MAX else None
         stated = None
         if key is not None:
             size = len(pair) - end - 2
@@ -103,7 +104,7 @@ def key_of(pair: bytes) -> str:
 @lru_cache(maxsize=16_384)
 def _allowed(key: bytes) -> str | None:
     """A key that may be kept, or None. Raises `UnicodeDecodeError`."""
-    return allowed(key.decode()) if len(key) <= KEY_BYTES_MAX else None
+    return allowed(key.decode())
 
 
 def allowed(key: str) -> str | None:

@@ -1,5 +1,6 @@
 import gzip
 import json
+import tracemalloc
 from contextlib import suppress
 from typing import Final
 
@@ -143,6 +144,27 @@ def test_names_keys_and_values_have_a_length() -> None:
     assert text(sifted.spans[0].attributes["ledger.team"]) == "\u20ac" * (4_096 // 3)
     assert isinstance(decode(sifted.spans[0], Credential("*", "acme")), Quarantined)
     assert sift(sifted.payload).payload == sifted.payload
+
+
+def test_nothing_large_is_remembered() -> None:
+    """Keys, values, names, resources and scopes of a mebibyte, ever new ones: what is held afterwards is small."""
+    sift(_large(0))
+    tracemalloc.start()
+    try:
+        for number in range(1, 21):
+            for each in sift(sift(_large(number)).payload).spans:
+                decode(each, Credential("*", "acme"))
+        del each
+        assert tracemalloc.get_traced_memory()[0] < 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def _large(number: int) -> bytes:
+    text = f"{number}" + "a" * 1024 * 1024
+    made = span({**chat(), "ledger.team": text, f"ledger.{text}": "a", text: "a"})
+    made.name = text
+    return request(made, resource={"service.name": text, text: text}, scope=text)
 
 
 def test_a_body_that_is_no_request_is_refused_as_a_whole() -> None:
