@@ -84,9 +84,15 @@ def opened(stated: dict[str, bytes], pairs: list[bytes]) -> tuple[dict[str, byte
 def masked(
     stated: dict[str, bytes], pairs: list[bytes], above: dict[str, bytes], mask: Mask
 ) -> tuple[dict[str, bytes], list[bytes], tuple[str, ...]]:
-    """As `kept`, of pairs whose names of persons are replaced; `above` is what the resource states."""
-    tenant = mask.tenant_of(stated, above)
-    return kept([pair_of(key, mask.masked(key, value, tenant)) for key, value in map(_said, pairs)])
+    """As `kept`, of kept pairs whose names of persons are replaced; `above` is what the resource states."""
+    if len(pairs) != len(stated):
+        said = map(_said, pairs)
+        return kept([pair_of(key, mask.renamed(stated | {key: value}, above).get(key, value)) for key, value in said])
+    renamed = mask.renamed(stated, above)
+    if not renamed:
+        return stated, pairs, ()
+    changed = {key: pair_of(key, value) for key, value in renamed.items()}
+    return stated | renamed, [changed.get(key_of(pair), pair) for pair in pairs], ()
 
 
 def _said(pair: bytes) -> tuple[str, bytes]:

@@ -199,7 +199,7 @@ def _reduced_resource(raw: bytes, mask: Mask | None) -> tuple[dict[str, bytes], 
         bounded(raw, ATTRIBUTES_MAX, "attributes of a resource")
     attributes = RESOURCE.FromString(raw).attributes
     kept = {key: bare_value(attributes[key]) for key in attributes if allowed(key)}
-    kept = mask.all_masked(kept) if mask else kept
+    kept = kept | mask.renamed(kept, {}) if mask else kept
     return kept, RESOURCE(attributes=kept).SerializeToString(), ""
 
 

@@ -45,6 +45,9 @@ def _is_one_varint(value: bytes) -> bool:
 
 def _reread(value: bytes) -> bytes:
     """A value by protobuf's own reading of it, written as every encoder would."""
+    if value[0] != _STRING and len(value) > TEXT_BYTES_MAX:
+        # A number that is stated a thousand times over, or more content than is worth looking at.
+        return value[:1] + b"\x00" if value[0] in _CONTENTS else _UNREADABLE
     read = ANY_VALUE.FromString(value)
     if value[0] in _CONTENTS:
         return value[:1] + b"\x00"
