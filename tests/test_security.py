@@ -66,7 +66,8 @@ def test_no_file_is_named_by_telemetry(tmp_path: Path) -> None:
         writer.append(Entry(payload, Signal.TRACES, name, name, 1)).result(timeout=10)
     writer.close()
     named = {path.name for path in tmp_path.rglob("*")}
-    assert [name for name in named if not re.fullmatch(r"journal|[0-9a-f-]{36}|[0-9a-f]{16}\.\w+|[a-zA-Z.]+", name)] == []
+    ours = re.compile(r"journal|[0-9a-f-]{36}|[0-9a-f]{16}\.\w+|[a-zA-Z.]+")
+    assert [name for name in named if not ours.fullmatch(name)] == []
     assert not any(part in name for name in named for part in ("passwd", "DROP", ".."))
 
 

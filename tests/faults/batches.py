@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
+from faults.mutation import Json
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -16,7 +17,6 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from support.otlp import chat, span
 from support.otlp_logs import log
 
-from faults.mutation import Json
 from spanledger.exporter.journal import Signal
 
 _CORPUS: Final = Path(__file__).parent.parent / "corpus"
@@ -109,7 +109,7 @@ def json_of(signal: Signal, body: bytes) -> list[Json]:
     """The resources of a request as OTLP/JSON: ids are hex, names camel case."""
     message = _request_type(signal).FromString(body)
     made = cast("Json", MessageToDict(message, use_integers_for_enums=True))
-    return cast("list[Json]", next(iter(cast("dict[str, Json]", _hex_ids(made)).values()), []))
+    return [each for every in cast("dict[str, list[Json]]", _hex_ids(made)).values() for each in every]
 
 
 def json_request(signal: Signal, resources: Sequence[Json]) -> bytes:
@@ -153,12 +153,10 @@ def _parts(signal: Signal, body: bytes) -> tuple[Part, ...]:
     found: list[Part] = []
     if signal is Signal.TRACES:
         for resource_spans in ExportTraceServiceRequest.FromString(body).resource_spans:
-            for spans in resource_spans.scope_spans:
-                found.append(_part(resource_spans.resource, spans.scope, spans.spans))
+            found += [_part(resource_spans.resource, each.scope, each.spans) for each in resource_spans.scope_spans]
     else:
         for resource_logs in ExportLogsServiceRequest.FromString(body).resource_logs:
-            for logs in resource_logs.scope_logs:
-                found.append(_part(resource_logs.resource, logs.scope, logs.log_records))
+            found += [_part(resource_logs.resource, each.scope, each.log_records) for each in resource_logs.scope_logs]
     return tuple(found)
 
 

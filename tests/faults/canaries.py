@@ -79,12 +79,12 @@ def canaries() -> Iterator[Canary]:
     for signal, request in _REQUESTS.items():
         for path in _texts(request.DESCRIPTOR, ()):
             where = ".".join(field.name for field in path)
-            if f"{path[-1].containing_type.name}.{path[-1].name}" in KEPT or path[-1].name in _IDS:
+            if f"{_message_of(path[-1])}.{path[-1].name}" in KEPT or path[-1].name in _IDS:
                 continue
             for key, kind in _places(path):
                 number += 1
                 content = _planted(signal, path, key, kind, number)
-                aside = signal is Signal.METRICS or (key == _SHUT[-1] and path[-3].containing_type.name in _ELEMENTS)
+                aside = signal is Signal.METRICS or (key == _SHUT[-1] and _message_of(path[-3]) in _ELEMENTS)
                 yield Canary(f"{where} {key} {kind}", signal, content, int(not aside))
 
 
@@ -182,6 +182,10 @@ def _texts(message: Descriptor, above: tuple[FieldDescriptor, ...]) -> Iterator[
         inside = field.message_type
         if inside is not None and inside not in {each.message_type for each in above}:
             yield from _texts(inside, (*above, field))
+
+
+def _message_of(field: FieldDescriptor) -> str:
+    return cast("Descriptor", field.containing_type).name
 
 
 def _places(path: tuple[FieldDescriptor, ...]) -> list[tuple[str, str]]:

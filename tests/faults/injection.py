@@ -1,7 +1,8 @@
 """Names that are programs elsewhere (SQL, formulas, terminal sequences, log lines), sent as names.
 
 As tenant, model, feature and metadata, through intake, journal, posting, reports, SQL and explanations: the rows are
-exact, the tables are the ones that were there, and no form of output runs them. `PYTHONPATH=tests python -m faults.injection`.
+exact, the tables are the ones that were there, and no form of output runs them.
+`PYTHONPATH=tests python -m faults.injection`.
 """
 
 import asyncio
@@ -118,7 +119,7 @@ def rows_of(store: Path) -> tuple[Counter[str], list[str]]:
         name = NAMES[int(cast("str", response).removeprefix("r-")) - 1]
         charged[name] += 1
         kept = cast("Mapping[str, str]", metadata)
-        if {tenant, model, feature, kept.get("note"), *(key for key in kept if key != "note")} != {name}:
+        if [tenant, model, feature, kept] != [name, name, name, {"note": name, name: name}]:
             wrong.append(f"{name!r} is {tenant!r}, {model!r}, {feature!r}, {kept!r}")
         if (requests, tokens) != (1, 100):
             wrong.append(f"{name!r} used {requests}, {tokens}")

@@ -3,15 +3,17 @@
 A change is decided by the generator of chance that is handed in, so a case is reproduced by its seed.
 """
 
-from collections.abc import Callable
 from random import Random
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 
 from spanledger.schemas.allowlist import ALLOWED_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
@@ -86,7 +88,7 @@ def _change_field(chance: Random, message: Message) -> None:
     if isinstance(message, AnyValue):
         message.CopyFrom(any_value(chance))
         return
-    field = chance.choice(message.DESCRIPTOR.fields)
+    field = cast("FieldDescriptor", chance.choice(message.DESCRIPTOR.fields))
     if field.message_type is not None:
         _change_submessage(chance, message, field)
     elif field.is_repeated:
@@ -108,21 +110,20 @@ def _change_submessage(chance: Random, message: Message, field: FieldDescriptor)
         case 1 if members:
             members.append(chance.choice(members))
         case 2:
-            _fill(chance, members, field)
+            _fill(chance, members)
         case _ if members:
             _change_field(chance, chance.choice(members))
         case _:
-            _fill(chance, members, field, 1)
+            _fill(chance, members, 1)
 
 
-def _fill(chance: Random, members: list[Message], field: FieldDescriptor, count: int = 0) -> None:
+def _fill(chance: Random, members: list[Message], count: int = 0) -> None:
     add = cast("Callable[[], Message]", members.add)  # pyright: ignore[reportAttributeAccessIssue] (protobuf's)
     for _ in range(count or chance.choice((1, 1, 2, 2, 8, 8, 30, 1_100))):
         added = add()
         if isinstance(added, KeyValue):
             added.key = chance.choice(_KEYS)
             added.value.CopyFrom(any_value(chance))
-    del field
 
 
 def _scalar(chance: Random, field: FieldDescriptor) -> object:
@@ -180,18 +181,14 @@ def changed_json(chance: Random, tree: Json, depth: int = 0) -> Json:
 
 
 def _any_json(chance: Random) -> Json:
-    match chance.randrange(7):
-        case 0:
-            return None
-        case 1:
-            return chance.choice(_TEXTS)
-        case 2:
-            return chance.choice(_WHOLES)
-        case 3:
-            return chance.choice((0.5, -1.0, 1e300, 1e19))
-        case 4:
-            return [{}] * chance.choice((0, 1, 3))
-        case 5:
-            return {chance.choice(_KEYS): chance.choice(_TEXTS), "stringValue": "a", "intValue": "12"}
-        case _:
-            return chance.random() < 0.5
+    empty: Json = {}
+    values: tuple[Json, ...] = (
+        None,
+        chance.choice(_TEXTS),
+        chance.choice(_WHOLES),
+        chance.choice((0.5, -1.0, 1e300, 1e19)),
+        list[Json]([empty]) * chance.choice((0, 1, 3)),
+        {chance.choice(_KEYS): chance.choice(_TEXTS), "stringValue": "a", "intValue": "12"},
+        chance.random() < 0.5,
+    )
+    return chance.choice(values)

@@ -97,7 +97,7 @@ def body_of(seed: int, case: int) -> Body:
 
 
 def charged(body: Body) -> dict[str, list[dict[str, int]]]:
-    """The usage of every good element, by its response, as charges: what a door, the journal and the poster make of a body.
+    """The usage of every good element, by its response, as charges: what door, journal and poster make of a body.
 
     Raises one of the failures that a sender is told of, and nothing else.
     """
@@ -201,7 +201,7 @@ def _bounded(seed: int, runs: int) -> Tally:
 
 
 def _said(record: UsageRecord) -> tuple[object, ...]:
-    """All that a record says. (A resource is compared by identity, and its attributes have no order.)"""
+    """All that a record says; a resource is compared by identity, and its attributes have no order."""
     resource = record.resource
     return (*struct_astuple(record)[1:-1], resource.attributes, resource.scope_name, resource.scope_version)
 

@@ -15,7 +15,7 @@ from spanledger.exporter.journal import Signal
 from spanledger.exporter.sift import Sifted, sift
 from spanledger.exporter.store import Store
 from spanledger.ledger.formats import csv_text, json_text, plain_text
-from spanledger.ledger.tables import Table
+from spanledger.ledger.tables import Row, Table
 
 _MEBIBYTE = 1024 * 1024
 _TABLES = "SELECT name FROM system.tables WHERE database = currentDatabase() ORDER BY name"
@@ -83,10 +83,7 @@ def test_names_that_are_programs_elsewhere_are_booked_as_names(store: Store, tmp
 def test_no_output_runs_a_name(form: str) -> None:
     """H19, H20: as a cell, a list and a column's name."""
     columns = ("tenant", *NAMES[:3])
-    table = Table(columns, ("String", "Array(String)", "Map(String, String)", "String"), _rows())
-    write = {"table": plain_text, "csv": csv_text, "json": lambda shown: json_text(shown.records())}
-    assert unsafe(form, write[form](table)) == []
-
-
-def _rows() -> list[tuple[str, list[str], dict[str, str], str]]:
-    return [(name, [name], {name: name}, name) for name in NAMES]
+    rows: list[Row] = [(name, [name], {name: name}, name) for name in NAMES]
+    table = Table(columns, ("String", "Array(String)", "Map(String, String)", "String"), rows)
+    written = {"table": plain_text(table), "csv": csv_text(table), "json": json_text(table.records())}
+    assert unsafe(form, written[form]) == []

@@ -200,7 +200,9 @@ def _address(flag: str, text: str | None, port_default: int) -> Address:
 def _endpoint(url: str) -> str:
     if url and urlsplit(url).scheme not in {"http", "https"}:
         shown = _without_password(url)
-        msg = f"SPANLEDGER_OTLP_ENDPOINT {shown!r} must be an http:// or https:// base URL, such as http://localhost:4318"
+        msg = (
+            f"SPANLEDGER_OTLP_ENDPOINT {shown!r} must be an http:// or https:// base URL, such as http://localhost:4318"
+        )
         raise ConfigurationError(msg)
     return url.rstrip("/")
 

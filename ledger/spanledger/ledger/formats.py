@@ -40,7 +40,7 @@ def write(table: Table, form: Format, out: TextIO) -> None:
 
 
 def json_text(value: object) -> str:
-    """JSON of plain data, indented, ending in a newline; what a terminal would obey is escaped, and reads back alike."""
+    """JSON of plain data, indented, ending in a newline; what a terminal would obey is escaped and reads back alike."""
     lines = msgspec.json.format(msgspec.json.encode(value), indent=2).decode().split("\n")
     return "".join(f"{line if line.isprintable() else _escaped(line)}\n" for line in lines)
 

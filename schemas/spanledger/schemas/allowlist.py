@@ -29,6 +29,7 @@ ATTRIBUTION_KEYS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Field of `Attribution` → attributes that state it, most preferred first; the span's before the resource's."""
 
+
 def _keys_of(field: str) -> frozenset[str]:
     own = ATTRIBUTION_KEYS.get(field, ())
     return frozenset(own).union(*(dialect.attribution.get(field, ()) for dialect in DIALECTS))

@@ -108,5 +108,6 @@ def _text(value: bytes) -> str:
     else:
         read = ANY_VALUE.FromString(value)
         kind = value[0] if value else 0
-        text = str(read.int_value) if kind == _INT else repr(read.double_value) if kind == _DOUBLE else read.string_value
+        number = str(read.int_value) if kind == _INT else repr(read.double_value)
+        text = number if kind in {_INT, _DOUBLE} else read.string_value
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text

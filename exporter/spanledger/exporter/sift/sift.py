@@ -107,10 +107,13 @@ def sift(body: bytes, signal: Signal = "traces", mask: Mask | None = None) -> Si
 
 def _resources(body: bytes) -> Iterator[tuple[bytes, Iterator[tuple[bytes, list[bytes]]]]]:
     bounded(body, RESOURCES_MAX, "resource_spans")
-    for raw in REQUEST.FromString(body).resource_spans:
+    # A message holds a copy of its parts: at each level it is let go before the next one is read.
+    for raw in list(REQUEST.FromString(body).resource_spans):
         bounded(raw, RESOURCES_MAX, "scope_spans")
         resource_spans = RESOURCE_SPANS.FromString(raw)
-        yield resource_spans.resource, _scopes(list(resource_spans.scope_spans))
+        resource, scopes = resource_spans.resource, list(resource_spans.scope_spans)
+        del resource_spans
+        yield resource, _scopes(scopes)
 
 
 def _scopes(raws: list[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
@@ -118,7 +121,9 @@ def _scopes(raws: list[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
         if raw.count(_SPAN_TAG) > SPANS_MAX:
             bounded(raw, SPANS_MAX, "spans")
         scope_spans = SCOPE_SPANS.FromString(raw)
-        yield scope_spans.scope, list(scope_spans.spans)
+        scope, spans = scope_spans.scope, list(scope_spans.spans)
+        del scope_spans
+        yield scope, spans
 
 
 class _Origin:
@@ -194,7 +199,7 @@ def _resource(raw_resource: bytes, raw_scope: bytes, signal: Signal, mask: Mask 
 
 @lru_cache(maxsize=4_096)
 def _reduced_resource(raw: bytes, mask: Mask | None) -> tuple[dict[str, bytes], bytes, str]:
-    """As `_Origin.reduced`. A fleet has few distinct resources. Raises `TooLarge`, `WireError`, `UnicodeDecodeError`."""
+    """As `_Origin.reduced`, of which a fleet has few. Raises `TooLarge`, `WireError`, `UnicodeDecodeError`."""
     if raw.count(b"\x0a") > ATTRIBUTES_MAX:
         bounded(raw, ATTRIBUTES_MAX, "attributes of a resource")
     attributes = RESOURCE.FromString(raw).attributes
