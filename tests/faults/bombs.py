@@ -10,13 +10,13 @@ import gzip
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from faults.batches import delimited, good_part
-from faults.outcome import Outcome, Size
+from faults.outcome import Outcome, Size, told
 from faults.payloads import Body, charged
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -121,10 +121,7 @@ def tried(body_bytes: int) -> Outcome:
         f"at most {worst.grown_bytes // _MEBIBYTE} MiB for one of {body_bytes // _MEBIBYTE} MiB ({worst.name}),"
         f" {max(left_bytes, 0) // _MEBIBYTE} MiB stay"
     )
-    outcome = Outcome("bombs", len(bursts), 0, 0, time.perf_counter() - begun_s, "; ".join((note, *failures)))
-    if failures:
-        raise AssertionError(outcome.line)
-    return outcome
+    return Outcome("bombs", len(bursts), 0, 0, time.perf_counter() - begun_s, note, tuple(failures))
 
 
 def _all(body_bytes: int) -> tuple[list[Burst], int]:
@@ -208,11 +205,5 @@ def _peak_bytes() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the programme and print its row."""
-    del arguments
-    sys.stdout.write(f"{tried(BODY_BYTES_MAX).line}\n")
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(told(run("change")))

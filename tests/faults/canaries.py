@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from faults.batches import json_of, json_request
-from faults.outcome import Outcome, Size
+from faults.outcome import Outcome, Size, told
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -150,11 +150,8 @@ def run(size: Size) -> Outcome:
     expected = sum(each.calls for each in sent) + 1
     lost, doubled = max(expected - charged - own, 0), max(charged + own - expected, 0)
     seconds = time.perf_counter() - begun_s
-    note = "; ".join((f"{len(hits) + len(more)} found", *hits, *more))
-    outcome = Outcome("privacy canaries", len(sent) + 1, lost, doubled, seconds, note)
-    if hits or more or lost or doubled:
-        raise AssertionError(outcome.line)
-    return outcome
+    note = f"{len(hits) + len(more)} found"
+    return Outcome("privacy canaries", len(sent) + 1, lost, doubled, seconds, note, (*hits, *more))
 
 
 def _application(processor: LedgerSpanProcessor) -> None:
@@ -264,11 +261,5 @@ def _files(folder: Path) -> list[str]:
     return [str(path) for path in folder.rglob("*") if path.is_file() and needle in path.read_bytes()]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the programme and print its row."""
-    del arguments
-    sys.stdout.write(f"{run('change').line}\n")
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(told(run("change")))

@@ -13,11 +13,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, cast
 
-from faults.outcome import Outcome, Size
+from faults.outcome import Outcome, Size, told
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from support.commands import run as command
 from support.otlp import Value, chat, request, span
@@ -165,11 +165,8 @@ def run(size: Size) -> Outcome:
             wrong += [f"{what} as {form}: {each}" for each in unsafe(form, text)]
     lost = sum(name not in charged for name in NAMES)
     doubled = sum(count > 1 for count in charged.values())
-    note = "; ".join((f"{len(wrong)} unsafe", *wrong[:20]))
-    outcome = Outcome("injection", len(NAMES), lost, doubled, time.perf_counter() - begun_s, note)
-    if wrong or lost or doubled:
-        raise AssertionError(outcome.line)
-    return outcome
+    seconds = time.perf_counter() - begun_s
+    return Outcome("injection", len(NAMES), lost, doubled, seconds, f"{len(wrong)} unsafe", tuple(wrong))
 
 
 def _call(number: int, name: str) -> Span:
@@ -194,11 +191,5 @@ def _printed(*arguments: str | Path) -> str:
     return ended.stdout
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the programme and print its row."""
-    del arguments
-    sys.stdout.write(f"{run('change').line}\n")
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(told(run("change")))

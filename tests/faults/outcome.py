@@ -1,5 +1,6 @@
-"""What a programme of faults found: one row of its table."""
+"""What a programme of hostile input found: one row of a table, and what else is wrong."""
 
+import sys
 from typing import Literal, NamedTuple
 
 Size = Literal["change", "nightly"]
@@ -17,9 +18,21 @@ class Outcome(NamedTuple):
     """Good usage that is in it twice."""
     seconds: float
     note: str = ""
+    wrong: tuple[str, ...] = ()
+    """Whatever else must not be."""
 
     @property
-    def line(self) -> str:
-        """The row as text."""
+    def holds(self) -> bool:
+        """Whether nothing went wrong, and something was tried."""
+        return self.runs > 0 and not (self.lost or self.doubled or self.wrong)
+
+    def __str__(self) -> str:
+        row = f"{self.name}: {self.runs} runs, {self.lost} lost, {self.doubled} doubled, {self.seconds:.1f} s"
         more = f" ({self.note})" if self.note else ""
-        return f"{self.name}: {self.runs} runs, {self.lost} lost, {self.doubled} doubled, {self.seconds:.1f} s{more}"
+        return "\n  WRONG: ".join((row + more, *self.wrong))
+
+
+def told(outcome: Outcome) -> int:
+    """Print a row; the exit code."""
+    sys.stdout.write(f"{outcome}\n")
+    return 0 if outcome.holds else 1

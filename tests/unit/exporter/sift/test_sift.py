@@ -1,6 +1,8 @@
 import gc
 import gzip
 import json
+import subprocess
+import sys
 import tracemalloc
 from contextlib import suppress
 from typing import Final
@@ -229,3 +231,13 @@ def _varint(number: int) -> bytes:
         out += bytes([number & 0x7F | 0x80])
         number >>= 7
     return out + bytes([number])
+
+
+def test_a_doubtful_literal_is_told_to_nobody() -> None:
+    """Python warns of `1if` on standard error, which a stranger could fill."""
+    body = request(span({**chat(), TEXT: "{'usage_metadata': {'prompt_token_count': 7}, 'a': 1if 1else 2}"}))
+    program = f"from spanledger.exporter.sift import sift; print(sift({body!r}).received)"
+    ended = subprocess.run(
+        [sys.executable, "-W", "default", "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (ended.stdout, ended.stderr) == ("1\n", "")
