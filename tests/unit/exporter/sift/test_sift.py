@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 import pytest
+from faults.batches import delimited
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
@@ -19,6 +20,7 @@ from spanledger.exporter.decode import Quarantined, decode
 from spanledger.exporter.decode.anyvalue import text
 from spanledger.exporter.failures import Permanent, Refused, TooLarge
 from spanledger.exporter.sift import sift
+from spanledger.exporter.sift.wire import RESOURCE
 
 TEXT: Final = "gcp.vertex.agent.llm_response"
 """An attribute whose value is a text that a dialect reads."""
@@ -170,6 +172,29 @@ def _large(number: int) -> bytes:
     made = span({**chat(), "ledger.team": text, f"ledger.{text}": "a", text: "a"})
     made.name = text
     return request(made, resource={"service.name": text, text: text}, scope=text)
+
+
+def test_a_resource_that_cannot_be_read_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its spans are refused, and those of others kept; a large one would else be read again for each of them."""
+    reads: list[bytes] = []
+
+    class Counting:
+        """Reads resources, and counts."""
+
+        @staticmethod
+        def FromString(raw: bytes) -> object:  # noqa: N802 (protobuf's name)
+            """Read one."""
+            reads.append(raw)
+            return RESOURCE.FromString(raw)
+
+    monkeypatch.setattr(sys.modules["spanledger.exporter.sift.sift"], "RESOURCE", Counting)
+    broken = b"\x10\x10" * 4_000 + b"\x0a\x05cut"
+    made = span(chat()).SerializeToString()
+    body = delimited(1, delimited(1, broken) + delimited(2, delimited(2, made) * 20) * 10)
+    sifted = sift(body + request(span(chat(), span_id=8)))
+    assert (sifted.rejected, [each.span_id[-1] for each in sifted.spans]) == (200, [8])
+    assert reads.count(broken) == 1
+    assert "resource" in sifted.reasons[0]
 
 
 def test_a_body_that_is_no_request_is_refused_as_a_whole() -> None:
