@@ -22,7 +22,7 @@ from spanledger.exporter.journal import Signal
 _CORPUS: Final = Path(__file__).parent.parent / "corpus"
 
 # Most recordings are smaller; a larger one takes longer to read than it brings new shapes.
-_RECORDING_BYTES_MAX: Final = 12 * 1024
+_RECORDING_BYTES_MAX: Final = 6 * 1024
 
 GOOD_TRACE: Final = 0x600D
 """The trace of every good span, and of nothing else."""

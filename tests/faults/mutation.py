@@ -119,11 +119,14 @@ def _change_submessage(chance: Random, message: Message, field: FieldDescriptor)
 
 def _fill(chance: Random, members: list[Message], count: int = 0) -> None:
     add = cast("Callable[[], Message]", members.add)  # pyright: ignore[reportAttributeAccessIssue] (protobuf's)
-    for _ in range(count or chance.choice((1, 1, 2, 2, 8, 8, 30, 1_100))):
+    number = count or chance.choice((1, 1, 2, 2, 8, 8, 30, 1_100))
+    # Many are many of the same small one: it is their number that is hostile.
+    value = any_value(chance) if number < 1_000 else AnyValue(int_value=1)
+    for _ in range(number):
         added = add()
         if isinstance(added, KeyValue):
             added.key = chance.choice(_KEYS)
-            added.value.CopyFrom(any_value(chance))
+            added.value.CopyFrom(value)
 
 
 def _scalar(chance: Random, field: FieldDescriptor) -> object:

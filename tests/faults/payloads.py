@@ -173,10 +173,10 @@ def tried(runs: int, seed: int = 1) -> Outcome:
     grown = max(tally.grown_bytes for tally in tallies)
     if grown > MEMORY_BYTES_MAX:
         failures.append(f"a process grew by {grown} bytes")
-    slowest = max(tallies, key=lambda tally: tally.slowest_ms)
+    which, slowest = max(zip(seeds, tallies, strict=True), key=lambda each: each[1].slowest_ms)
     note = (
         f"{sum(tally.refused for tally in tallies)} refused, slowest {slowest.slowest_ms:.0f} ms "
-        f"(case {slowest.slowest_case}), grown by at most {grown // _KIBIBYTE} KiB"
+        f"(seed {which} case {slowest.slowest_case}), grown by at most {grown // _KIBIBYTE} KiB"
     )
     return Outcome(
         "mutated payloads",
