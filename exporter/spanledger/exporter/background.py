@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from logging import getLogger
+from traceback import format_tb
 from typing import Final
 
 from spanledger.exporter.poster import Poster
@@ -76,12 +77,10 @@ class BackgroundPoster:
                 ticked = time.monotonic()
 
     def _report(self, error: Exception) -> None:
-        """Log a failure once, not at every attempt."""
-        text = str(error)
+        """Log a failure once, not at every attempt. Of a bug its place and no text: that may quote telemetry."""
+        text, where = str(error), ""
+        if not isinstance(error, SpanledgerError):
+            text, where = type(error).__name__, "\n" + "".join(format_tb(error.__traceback__))
         if text != self.failure:
-            _log.warning(
-                "posting failed and will be tried again: %s",
-                text,
-                exc_info=None if isinstance(error, SpanledgerError) else error,
-            )
+            _log.warning("posting failed and will be tried again: %s%s", text, where)
         self.failure = text

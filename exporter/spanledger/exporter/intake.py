@@ -10,10 +10,10 @@ from spanledger.exporter.failures import Permanent
 from spanledger.exporter.journal import Entry, JournalWriter, Signal
 from spanledger.exporter.receiver.port import Answer
 from spanledger.exporter.receiver.reasons import summary
-from spanledger.exporter.sift import Handoff, Sifted, sift
+from spanledger.exporter.sift import Handoff, Mask, Pseudonyms, Sifted, sift
 from spanledger.exporter.sift.bounds import bounded
 from spanledger.exporter.sift.sift import RESOURCES_MAX
-from spanledger.exporter.sift.wire import WireError
+from spanledger.exporter.sift.wire import REQUEST, WireError
 
 # An SDK's batch is sifted within milliseconds. A larger one would hold up every other answer (12 MiB: 3 s, measured),
 # so it is sifted beside them, one at a time. Files are read in pieces of this size, and stay in their order.
@@ -26,8 +26,14 @@ _LOG: Final = logging.getLogger("spanledger.receiver")
 class Intake:
     """Sift, journal, answer. One instance serves every door of a process."""
 
-    def __init__(self, writer: JournalWriter, handoff: Handoff | None = None) -> None:
-        """Journal what is kept through `writer`; tell the poster of this process, if there is one, by `handoff`."""
+    def __init__(
+        self, writer: JournalWriter, handoff: Handoff | None = None, pseudonyms: Pseudonyms | None = None
+    ) -> None:
+        """Journal what is kept through `writer`, with `pseudonyms` for persons if there are any.
+
+        The poster of this process, if there is one, is told by `handoff`.
+        """
+        self._pseudonyms = pseudonyms
         self._writer = writer
         self._handoff = handoff
         self._told_of_metrics = False
@@ -43,10 +49,11 @@ class Intake:
             answer = acknowledged(body)
             self._tell_of_metrics()
             return answer
+        mask = Mask(self._pseudonyms, credential) if self._pseudonyms else None
         if len(body) <= INLINE_BYTES_MAX:
-            sifted = sift(body, charged)
+            sifted = sift(body, charged, mask)
         else:
-            sifted = await asyncio.get_running_loop().run_in_executor(self._beside, sift, body, charged)
+            sifted = await asyncio.get_running_loop().run_in_executor(self._beside, sift, body, charged, mask)
         if sifted.payload:
             entry = Entry(
                 payload=sifted.payload,
@@ -71,6 +78,7 @@ def acknowledged(body: bytes) -> Answer:
     """Metrics are sums of what spans and log records state one by one: they are read for validity, and not kept."""
     try:
         bounded(body, RESOURCES_MAX, "resource_metrics")
+        REQUEST.FromString(body)
     except WireError as error:
         msg = "the body is not a protobuf export request"
         raise Permanent(msg) from error

@@ -9,7 +9,7 @@ from spanledger.exporter.journal import Entry, JournalWriter, RecordType, Signal
 from spanledger.exporter.poster import Poster
 from spanledger.exporter.prices import PriceShelf
 from spanledger.exporter.settings import Settings
-from spanledger.exporter.sift import Handoff
+from spanledger.exporter.sift import Handoff, pseudonyms_under
 from spanledger.exporter.store import Store, open_store
 from spanledger.exporter.store.migrations import migrate
 
@@ -23,7 +23,8 @@ class Pipeline:
         self.store = store
         self.writer = JournalWriter(settings.data)
         handoff = Handoff()
-        self.intake = Intake(self.writer, handoff)
+        pseudonyms = pseudonyms_under(settings.pseudonym_key, agents=settings.pseudonym_agents)
+        self.intake = Intake(self.writer, handoff, pseudonyms)
         self.prices = PriceShelf(settings.prices, must_exist=settings.prices_stated)
         self.poster = Poster(store, settings.data, handoff, self.prices)
         self._background = BackgroundPoster(self.poster, lambda: self._mark(RecordType.TICK))

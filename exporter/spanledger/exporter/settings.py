@@ -6,6 +6,7 @@ Order: flag, `SPANLEDGER_*`, the predecessors' `LEDGER_*` / `TOKENLEDGER_*`, the
 
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 BODY_BYTES_CEILING: Final = 64 * 1024 * 1024
 
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
+# What a digest of 256 bits can use, and what nobody guesses; a file larger than a page is some other file.
+SECRET_BYTES_MIN: Final = 32
+SECRET_BYTES_MAX: Final = 4096
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -76,6 +80,22 @@ class Settings:
     """Whether usage that names nobody makes `doctor` fail. It is charged all the same."""
     log_level: str = ""
     """How much our own log tells; empty leaves it to whoever configures logging."""
+    pseudonym_key: bytes = b""
+    """The secret under which persons are renamed before anything is written; empty keeps their names."""
+    pseudonym_agents: bool = False
+    """Whether agents are renamed, too."""
+
+    def __repr__(self) -> str:
+        """Every field but what is secret, which logs and tracebacks would keep."""
+        shown = {name: getattr(self, name) for name in self.__slots__} | {"store": self.store_shown}
+        shown |= {name: "***" for name in ("api_key", "pseudonym_key") if shown[name]}
+        shown["otlp_endpoint"] = _without_password(self.otlp_endpoint)
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    @property
+    def store_shown(self) -> str:
+        """The store without its user and password, for people."""
+        return _without_password(self.store)
 
     @property
     def embedded(self) -> bool:
@@ -111,6 +131,8 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
         sandbox=_switch(env, "SPANLEDGER_SANDBOX", "LEDGER_SANDBOX_MODE"),
         require_tenant=_switch(env, "SPANLEDGER_REQUIRE_TENANT", "LEDGER_REQUIRE_TENANT"),
         log_level=_log_level(env),
+        pseudonym_key=_secret(env, "SPANLEDGER_PSEUDONYM_KEY_FILE"),
+        pseudonym_agents=_switch(env, "SPANLEDGER_PSEUDONYM_AGENTS"),
     )
 
 
@@ -130,7 +152,14 @@ def _database_url(env: Mapping[str, str]) -> str:
 
 def _checked_store(store: str) -> str:
     if is_clickhouse(store):
-        if not urlsplit(store).hostname:
+        try:
+            parts = urlsplit(store)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            # What is no port may be the end of a password, so neither it nor the reason is quoted.
+            msg = "SPANLEDGER_STORE names no port where one belongs: percent-encode what is special in a password"
+            raise ConfigurationError(msg) from None
+        if not host:
             msg = f"SPANLEDGER_STORE {_without_password(store)!r} names no host: write clickhouse://HOST:8123/DATABASE"
             raise ConfigurationError(msg)
         return store
@@ -182,9 +211,32 @@ def _path_prefix(text: str) -> str:
 
 def _endpoint(url: str) -> str:
     if url and urlsplit(url).scheme not in {"http", "https"}:
-        msg = f"SPANLEDGER_OTLP_ENDPOINT {url!r} must be an http:// or https:// base URL, such as http://localhost:4318"
+        shown = _without_password(url)
+        msg = (
+            f"SPANLEDGER_OTLP_ENDPOINT {shown!r} must be an http:// or https:// base URL, such as http://localhost:4318"
+        )
         raise ConfigurationError(msg)
     return url.rstrip("/")
+
+
+def _secret(env: Mapping[str, str], name: str) -> bytes:
+    """The contents of the file that a setting names, which nobody else may read; empty if it names none."""
+    if not (stated := env.get(name, "")):
+        return b""
+    try:
+        with Path(stated).expanduser().open("rb") as file:
+            is_shared = os.fstat(file.fileno()).st_mode & (stat.S_IROTH | stat.S_IWOTH)
+            secret = file.read(SECRET_BYTES_MAX).strip()
+    except OSError as error:
+        msg = f"{name} {stated!r} cannot be read: {error.strerror}"
+        raise ConfigurationError(msg) from error
+    if is_shared:
+        msg = f"{name} {stated!r} can be read or written by everybody: run chmod 600 on it"
+        raise ConfigurationError(msg)
+    if len(secret) < SECRET_BYTES_MIN:
+        msg = f"{name} {stated!r} must hold at least {SECRET_BYTES_MIN} bytes, such as openssl rand -hex 32 makes"
+        raise ConfigurationError(msg)
+    return secret
 
 
 def _switch(env: Mapping[str, str], *names: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TextIO
 
 import msgspec
 
+from spanledger.ledger.printable import printable
 from spanledger.ledger.tables import EXACT, Table, Value, decimal_text, is_money, is_number
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 Format = Literal["table", "json", "csv"]
 FORMATS: Final[tuple[Format, ...]] = ("table", "json", "csv")
 
-# A spreadsheet runs a cell that starts so as a formula (OWASP, "CSV Injection").
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet runs a cell that starts so as a formula (OWASP, "CSV Injection"), in full width as well; what it cannot
+# show it may leave out, and begin with the next.
+_FORMULA_STARTS: Final = (*"=+-@\t\r\n\0", *"\uff1d\uff0b\uff0d\uff20")
 
 # People compare prices by their leading digits; exact figures are in JSON and CSV.
 _DIGITS_SHOWN: Final = 6
@@ -30,14 +32,17 @@ def write(table: Table, form: Format, out: TextIO) -> None:
         case "json":
             out.write(json_text(table.records()))
         case "csv":
-            out.write(csv_text(table))
+            text = csv_text(table)
+            # A program gets every byte; a terminal none that it would obey.
+            out.write("\r\n".join(map(printable, text.split("\r\n"))) if out.isatty() else text)
         case "table":
             _write_for_people(table, out)
 
 
 def json_text(value: object) -> str:
-    """JSON of plain data, indented, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+    """JSON of plain data, indented, ending in a newline; what a terminal would obey is escaped and reads back alike."""
+    lines = msgspec.json.format(msgspec.json.encode(value), indent=2).decode().split("\n")
+    return "".join(f"{line if line.isprintable() else _escaped(line)}\n" for line in lines)
 
 
 def csv_text(table: Table) -> str:
@@ -122,22 +127,27 @@ def _cell(value: Value, *, money: bool) -> str:
         case None:
             return "-"
         case str():
-            return money_text(value) if money else _printable(value)
+            return money_text(value) if money else printable(value)
         case float():
             return f"{value:.15g}"
         case int():
             return _scalar(value)
         case _:
-            return _printable(msgspec.json.encode(value).decode())
+            return printable(msgspec.json.encode(value).decode())
 
 
 def _scalar(value: str | float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _printable(text: str) -> str:
-    """A tenant may be named with terminal control sequences: show them, never run them."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+def _escaped(line: str) -> str:
+    """What is not printable in a line of JSON stands inside a string, where it may as well be written as UTF-16."""
+    return "".join(c if c.isprintable() else "".join(f"\\u{unit:04x}" for unit in _utf16(c)) for c in line)
+
+
+def _utf16(character: str) -> tuple[int, ...]:
+    encoded = character.encode("utf-16-be")
+    return tuple(int.from_bytes(encoded[at : at + 2], "big") for at in range(0, len(encoded), 2))
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:

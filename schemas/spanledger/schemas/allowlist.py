@@ -29,6 +29,21 @@ ATTRIBUTION_KEYS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Field of `Attribution` → attributes that state it, most preferred first; the span's before the resource's."""
 
+
+def _keys_of(field: str) -> frozenset[str]:
+    own = ATTRIBUTION_KEYS.get(field, ())
+    return frozenset(own).union(*(dialect.attribution.get(field, ()) for dialect in DIALECTS))
+
+
+TENANT_KEYS: Final = tuple(dict.fromkeys((*ATTRIBUTION_KEYS["tenant"], *sorted(_keys_of("tenant")))))
+"""Attributes that name who is charged, most preferred first."""
+USER_KEYS: Final = _keys_of("user_id")
+"""Attributes that name a person."""
+AGENT_KEYS: Final = _keys_of("agent")
+AGENT_PATH_KEYS: Final = _keys_of("agent_path")
+SYSTEM_KEYS: Final = _keys_of("service_name") | _keys_of("service_instance") | _keys_of("environment")
+"""Attributes that name what runs, and never who."""
+
 CALL_KEYS: Final = (
     a.ERROR_TYPE,
     a.HTTP_RESEND_COUNT,

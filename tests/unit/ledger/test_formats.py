@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spanledger.ledger.formats import csv_text, money_text, plain_text, write
+from spanledger.ledger.formats import csv_text, json_text, money_text, plain_text, write
 from spanledger.ledger.tables import Table
 
 SAMPLE = Table(
@@ -12,6 +12,14 @@ SAMPLE = Table(
     ("LowCardinality(String)", "Int64", "Nullable(Decimal(38, 18))"),
     [("acme", 12, "0.000123456789"), ("globex", 3, None)],
 )
+
+
+class Terminal(io.StringIO):
+    """Says that it is one."""
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True
 
 
 def test_json_is_an_array_of_objects_with_exact_money() -> None:
@@ -29,7 +37,7 @@ def test_csv_has_a_header_crlf_and_empty_cells_for_null() -> None:
     assert csv_text(SAMPLE) == "tenant,requests,cost\r\nacme,12,0.000123456789\r\nglobex,3,\r\n"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", [*"=+-@\t\r\n\0", *"\uff1d\uff0b\uff0d\uff20"])
 def test_csv_text_that_a_spreadsheet_would_run_is_made_text(start: str) -> None:
     """A tenant can be named like a formula; a spreadsheet must show it, not run it."""
     text = csv_text(Table(("tenant",), ("String",), [(f"{start}HYPERLINK(1)",)]))
@@ -65,6 +73,24 @@ def test_control_characters_are_shown_and_not_sent_to_the_terminal() -> None:
     text = plain_text(Table(("tenant",), ("String",), [("\x1b[2Jacme",)]))
     assert "\x1b" not in text
     assert r"\x1b[2Jacme" in text
+
+
+@pytest.mark.parametrize("name", ["\x1b[2Jacme", "\x9b2J", "\u202eemca", "a\x7f", "\U000e0041acme", "a\nb"])
+def test_json_is_printable_and_reads_back_alike(name: str) -> None:
+    """Escapes of a terminal, old and new, and of writing directions, are written as JSON escapes."""
+    text = json_text([{"tenant": name}])
+    assert all(line.isprintable() for line in text.splitlines())
+    assert json.loads(text) == [{"tenant": name}]
+
+
+def test_csv_to_a_terminal_is_shown_and_to_a_program_exact() -> None:
+    """Rows stay rows."""
+    table = Table(("tenant",), ("String",), [("\x1b[2Jacme",), ("globex",)])
+    shown, exact = Terminal(), io.StringIO()
+    write(table, "csv", shown)
+    write(table, "csv", exact)
+    assert shown.getvalue() == "tenant\r\n\\x1b[2Jacme\r\nglobex\r\n"
+    assert "\x1b[2Jacme" in exact.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ never becomes zero.
 """
 
 import struct
-from functools import lru_cache
 from typing import Final
 
 from spanledger.schemas.units import COUNT_MAX
@@ -43,11 +42,6 @@ def text(value: bytes) -> str:
     if value[0] == _BOOL:
         return "true" if value[1:] == b"\x01" else "false"
     return ""
-
-
-# Operations, providers, models, tiers: few names, many times. Not for ids.
-name = lru_cache(maxsize=16_384)(text)
-"""As `text`, remembered."""
 
 
 def real(value: bytes) -> float:

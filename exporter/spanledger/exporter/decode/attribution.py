@@ -8,7 +8,7 @@ import msgspec
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode.anyvalue import text
 from spanledger.exporter.decode.call import TEXT_CHARS_MAX
-from spanledger.exporter.decode.plan import Plan, plan_for
+from spanledger.exporter.decode.plan import Plan, plan_for, plan_once
 from spanledger.exporter.sift import Resource
 from spanledger.schemas.agents import agents
 from spanledger.schemas.attributes import LEDGER_PREFIX
@@ -23,7 +23,8 @@ def attribute(
     Such usage is booked to the credential's default, and the claimed tenant kept as metadata.
     """
     raw = tuple([attributes[key] for key in plan.attributing])
-    return _attribution(resource, plan, raw, credential.scope, credential.tenant)
+    read = _attribution if plan.remembered else _attribution.__wrapped__
+    return read(resource, plan, raw, credential.scope, credential.tenant)
 
 
 # The same tenants, users and features come again and again.
@@ -31,8 +32,9 @@ def attribute(
 def _attribution(
     resource: Resource, plan: Plan, raw: tuple[bytes, ...], scope: str, default: str
 ) -> tuple[Attribution, bool]:
+    planned = plan_for if resource.remembered else plan_once
     above, metadata = _stated(
-        resource.attributes, plan_for(resource.signal, resource.scope_name, frozenset(resource.attributes))
+        resource.attributes, planned(resource.signal, resource.scope_name, frozenset(resource.attributes))
     )
     own, own_metadata = _stated(dict(zip(plan.attributing, raw, strict=True)), plan)
     fields, metadata = {**above, **own}, {**metadata, **own_metadata}

@@ -62,9 +62,16 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
     """Whether its name says that the call failed."""
 
 
+def reading_of(plan: Plan, resource: Resource, said: tuple[bytes, ...], span_name: bytes) -> Reading | None:
+    """How to read a span whose `plan.calling` attributes have these raw values. None: it says nothing of a call."""
+    if plan.remembered:
+        return _reading(plan, resource.scope_name, said, span_name, _home_of(resource))
+    return _reading.__wrapped__(plan, resource.scope_name, said, span_name, _home_of.__wrapped__(resource))
+
+
 # Resources are few: services times instances.
 @lru_cache(maxsize=4_096)
-def home_of(resource: Resource) -> Home:
+def _home_of(resource: Resource) -> Home:
     """Where a resource's calls come from."""
     stated, cloud, account = (
         _name(text(resource.attributes.get(key, b""))[:TEXT_CHARS_MAX])
@@ -75,8 +82,7 @@ def home_of(resource: Resource) -> Home:
 
 # Kinds of calls: services times models times features. A hostile sender of ever new names only makes us read again.
 @lru_cache(maxsize=16_384)
-def reading_of(plan: Plan, emitter: str, said: tuple[bytes, ...], span_name: bytes, home: Home) -> Reading | None:
-    """How to read a span whose `plan.calling` attributes have these raw values. None: it says nothing of a call."""
+def _reading(plan: Plan, emitter: str, said: tuple[bytes, ...], span_name: bytes, home: Home) -> Reading | None:
     values = {key: _name(text(value)[:TEXT_CHARS_MAX]) for key, value in zip(plan.calling, said, strict=True)}
     values[a.LEDGER_ACCOUNT] = values.get(a.LEDGER_ACCOUNT) or home.stated
     reading: Reading | None = None

@@ -12,7 +12,7 @@ from spanledger.exporter.decode.anyvalue import text
 from spanledger.exporter.decode.attribution import attribute
 from spanledger.exporter.decode.call import CONTINUATION, TEXT_CHARS_MAX, Reading, home_of, reading_of
 from spanledger.exporter.decode.first_token import first_token
-from spanledger.exporter.decode.plan import Plan, plan_for
+from spanledger.exporter.decode.plan import Plan, plan_for, plan_once
 from spanledger.exporter.decode.response_id import unwrapped
 from spanledger.exporter.decode.usage import ImpossibleCountError, counted, make_consistent, read_usage
 from spanledger.exporter.sift import UsageRecord
@@ -28,6 +28,10 @@ _ERROR: Final = 2
 # a zero or overflowed clock; one inside, however old, is booked (imports and late duplicates are real).
 TIME_NS_MIN: Final = 946_684_800 * 10**9
 TIME_NS_MAX: Final = 9_214_646_400 * 10**9
+
+# What a span of this size says is worth remembering; a larger one is read anew, or a sender could fill the memory of
+# every question with values of its own (some 30 000 answers).
+REMEMBERED_BYTES_MAX: Final = 4 * 1_024
 
 INTERRUPTED: Final = "interrupted"
 """The flag of a failure that names the response and its model: the provider had begun to answer, and bills for it."""
@@ -45,7 +49,11 @@ class Quarantined:
 def decode(span: UsageRecord, credential: Credential) -> Claim | Quarantined | None:
     """Read one span. None: it says nothing about usage. Quarantined: it says something impossible."""
     resource = span.resource
-    plan = plan_for(resource.signal, resource.scope_name, frozenset(span.attributes))
+    keys = frozenset(span.attributes)
+    if resource.remembered and len(span.raw) <= REMEMBERED_BYTES_MAX:
+        plan = plan_for(resource.signal, resource.scope_name, keys)
+    else:
+        plan = plan_once(resource.signal, resource.scope_name, keys)
     try:
         return _read(span, plan, credential)
     except ImpossibleCountError as error:
@@ -60,7 +68,7 @@ def _read(span: UsageRecord, plan: Plan, credential: Credential) -> Claim | None
         raise ImpossibleCountError(msg)
     said = tuple([attributes[key] for key in plan.calling])
     span_name = span.name if dialect and (dialect.span_names or dialect.continuations) else b""
-    reading = reading_of(plan, span.resource.scope_name, said, span_name, home_of(span.resource))
+    reading = reading_of(plan, span.resource, said, span_name)
     if reading is None:
         return None
     flags: tuple[str, ...] = ()

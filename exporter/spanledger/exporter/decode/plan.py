@@ -55,6 +55,8 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     metadata: Keys
     attributing: Keys
     """Every key that takes part in attribution: spans alike in these are attributed alike."""
+    remembered: bool = True
+    """Whether what follows from it is worth remembering."""
 
 
 # Emitters times their span shapes; a hostile sender of ever new keys only makes us plan again.
@@ -124,6 +126,11 @@ def plan_for(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
         metadata=metadata,
         attributing=(*(key for _, found in fields for key in found), *metadata),
     )
+
+
+def plan_once(signal: Signal, scope_name: str, keys: frozenset[str]) -> Plan:
+    """The same plan for a span that is unlike others, which nothing remembers."""
+    return msgspec.structs.replace(plan_for.__wrapped__(signal, scope_name, keys), remembered=False)
 
 
 def _table(names: Mapping[str, Keys], keys: frozenset[str]) -> Table:

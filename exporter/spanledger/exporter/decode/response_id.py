@@ -5,7 +5,6 @@ LiteLLM gives its callers `resp_` and the base64 of `litellm:custom_llm_provider
 """
 
 from base64 import b64decode
-from binascii import Error
 from typing import Final
 
 _PREFIX: Final = "resp_"
@@ -21,7 +20,8 @@ def unwrapped(response_id: str) -> str:
     wrapped = response_id.removeprefix(_PREFIX)
     try:
         text = b64decode(wrapped + "=" * (-len(wrapped) % 4), validate=True).decode()
-    except (Error, UnicodeDecodeError):
+    except ValueError:
+        # Neither base64 nor text, or not even ASCII: it only begins like one.
         return response_id
     fields = (field for field in text.split(";") if field.startswith(_LABEL))
     return next((inner for field in fields if (inner := field.removeprefix(_LABEL))), response_id)

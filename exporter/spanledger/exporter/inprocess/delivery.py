@@ -37,6 +37,8 @@ class ReceiverConnection:
 
     def __init__(self, endpoint: str, api_key: str) -> None:
         self._url = urlsplit(endpoint)
+        # Without the user and password that a URL may hold: what does not answer is told to a log.
+        self._at = self._url.netloc.rpartition("@")[2]
         self._path = self._url.path.rstrip("/") + "/v1/traces"
         self._headers = {"Content-Type": "application/x-protobuf", "User-Agent": "spanledger"}
         if api_key:
@@ -52,12 +54,12 @@ class ReceiverConnection:
             answer = response.read(ANSWER_BYTES_MAX)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
-            why = f"{self._url.netloc} does not answer: {error!r}"
+            why = f"{self._at} does not answer: {error!r}"
             raise Undelivered(why) from error
         if response.status in range(200, 300):
             return _partial_success(answer)
         self.close()
-        why = f"{self._url.netloc}{self._path} answers {response.status} {response.reason}"
+        why = f"{self._at}{self._path} answers {response.status} {response.reason}"
         if response.status in range(400, 500) and response.status not in _DOOR_STATUSES:
             raise Permanent(why)
         raise Undelivered(why, _seconds(response.getheader("Retry-After", "")))

@@ -23,6 +23,7 @@ from spanledger.exporter.inprocess.recorder import Recorder
 from spanledger.exporter.inprocess.writer import Writer
 from spanledger.exporter.journal import JournalWriter
 from spanledger.exporter.settings import Settings, load
+from spanledger.exporter.sift import pseudonyms_under
 
 # Some 600 usage spans. A process may live for one span and every worker has a spare, so their sum matters.
 SEGMENT_BYTES: Final = 256 * 1024
@@ -83,5 +84,6 @@ def _forwarding_journal(settings: Settings) -> Path:
 def _open_writer(root: Path, settings: Settings, carrier: CarrierFactory | None, counts: Counts) -> Writer:
     appender = Appender(partial(JournalWriter, root, segment_bytes=SEGMENT_BYTES), counts)
     courier = Courier(partial(carrier, appender, counts), counts) if carrier else None
-    home = Home(settings.tenant, settings.environment)
+    pseudonyms = pseudonyms_under(settings.pseudonym_key, agents=settings.pseudonym_agents)
+    home = Home(settings.tenant, settings.environment, pseudonyms)
     return Writer(appender, lambda spans: entries(spans, home, counts), courier, counts)

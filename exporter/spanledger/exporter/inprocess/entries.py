@@ -6,10 +6,11 @@ from typing import Final, NamedTuple
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 
+from spanledger.exporter.credential import Credential
 from spanledger.exporter.inprocess.counts import Counts
 from spanledger.exporter.inprocess.environment import name_environment
 from spanledger.exporter.journal import Entry, Signal
-from spanledger.exporter.sift import sift
+from spanledger.exporter.sift import Mask, Pseudonyms, sift
 
 # A credential is what a sender proves itself with; the own process needs none, like the open loopback door.
 SCOPE: Final = "*"
@@ -23,6 +24,13 @@ class Home(NamedTuple):
 
     tenant: str
     environment: str = ""
+    pseudonyms: Pseudonyms | None = None
+    """Whether, and by which key, persons are renamed before anything is written."""
+
+    @property
+    def mask(self) -> Mask | None:
+        """The pseudonyms of what this process states."""
+        return Mask(self.pseudonyms, Credential(SCOPE, self.tenant)) if self.pseudonyms else None
 
 
 def entries(spans: Sequence[ReadableSpan], home: Home, counts: Counts) -> Iterator[Entry]:
@@ -30,7 +38,7 @@ def entries(spans: Sequence[ReadableSpan], home: Home, counts: Counts) -> Iterat
     try:
         request = encode_spans(spans)
         name_environment(request, home.environment)
-        sifted = sift(request.SerializeToString())
+        sifted = sift(request.SerializeToString(), "traces", home.mask)
     except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
         # Whatever a span of the application may hold, its neighbours are kept and the application goes on.
         if len(spans) == 1:

@@ -28,7 +28,7 @@ from spanledger.exporter.rate.book import CURRENCY
 from spanledger.exporter.rate.plan import Subject, unrated
 from spanledger.exporter.settings import Settings
 from spanledger.exporter.settle import Charge, charge_of, stand
-from spanledger.exporter.sift import sift
+from spanledger.exporter.sift import pseudonyms_under, sift
 from spanledger.schemas import ConfigurationError
 from spanledger.schemas.claim import Claim
 from spanledger.schemas.event import COLUMNS, LedgerEvent, column_name
@@ -42,7 +42,8 @@ class Sandbox(Recorder):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(_none)
-        self._home = Home(settings.tenant, settings.environment)
+        pseudonyms = pseudonyms_under(settings.pseudonym_key, agents=settings.pseudonym_agents)
+        self._home = Home(settings.tenant, settings.environment, pseudonyms)
         self._prices = PriceShelf(settings.prices, must_exist=settings.prices_stated)
         self._printing = threading.RLock()
 

@@ -8,9 +8,11 @@ from hashlib import blake2b
 from typing import Final
 
 from spanledger.exporter.sift.bounds import bounded
-from spanledger.exporter.sift.pairs import ATTRIBUTES_MAX, kept, key_of, opened
+from spanledger.exporter.sift.pairs import ATTRIBUTES_MAX, kept, key_of, masked, opened
+from spanledger.exporter.sift.pseudonyms import Mask
 from spanledger.exporter.sift.records import Resource, UsageRecord
 from spanledger.exporter.sift.texts import TEXT_KEYS
+from spanledger.exporter.sift.values import NAME_BYTES_MAX, cut
 from spanledger.exporter.sift.wire import ANY_VALUE, LOG_RECORD, LogRecordView
 from spanledger.schemas.allowlist import EVENT_NAMES
 from spanledger.schemas.attributes import EVENT_NAME
@@ -21,7 +23,7 @@ _SPAN_ID_BYTES: Final = 8
 _DIGEST_BYTES: Final = 16
 
 
-def usage_log(raw: bytes, resource: Resource) -> UsageRecord:
+def usage_log(raw: bytes, resource: Resource, mask: Mask | None = None) -> UsageRecord:
     """Reduce a log record. Raises `WireError` or `UnicodeDecodeError` if it is none."""
     if raw.count(_ATTRIBUTE_TAG) > ATTRIBUTES_MAX:
         bounded(raw, ATTRIBUTES_MAX, "attributes of a log record")
@@ -34,7 +36,9 @@ def usage_log(raw: bytes, resource: Resource) -> UsageRecord:
         pairs = [pair for pair in pairs if key_of(pair) != EVENT_NAME]
         conflicting = tuple(key for key in conflicting if key != EVENT_NAME)
     if not TEXT_KEYS.isdisjoint(stated):
-        stated, pairs = opened(stated, pairs)
+        stated, pairs, conflicting = opened(stated, pairs)
+    if mask:
+        stated, pairs, conflicting = masked(stated, pairs, resource.attributes, mask)
     time_ns = record.time_unix_nano or record.observed_time_unix_nano
     dropped = record.dropped_attributes_count
     reduced = LOG_RECORD(
@@ -68,11 +72,11 @@ def _ids(record: LogRecordView) -> tuple[bytes, bytes, str]:
     trace_id, span_id = record.trace_id, record.span_id
     if trace_id and len(trace_id) != _TRACE_ID_BYTES:
         return b"", b"", "a log record's trace_id is neither empty nor 16 bytes; it was taken as of no trace"
-    if span_id and len(span_id) != _SPAN_ID_BYTES:
-        return trace_id, b"", "a log record's span_id is neither empty nor 8 bytes; it was taken as of no span"
     # Senders write zeros for no context.
     if not any(trace_id):
         return b"", b"", ""
+    if span_id and len(span_id) != _SPAN_ID_BYTES:
+        return trace_id, b"", "a log record's span_id is neither empty nor 8 bytes; it was taken as of no span"
     return trace_id, span_id if any(span_id) else b"", ""
 
 
@@ -85,7 +89,7 @@ def _name(record: LogRecordView, stated: dict[str, bytes]) -> bytes:
     attribute = _text(stated[EVENT_NAME]) if EVENT_NAME in stated else b""
     body = _text(record.body) if 0 < len(record.body) <= _BODY_BYTES_MAX else b""
     known = (name for name in (record.event_name, attribute, body) if name in _KNOWN)
-    return next(known, record.event_name or attribute)
+    return cut(next(known, record.event_name or attribute), NAME_BYTES_MAX)
 
 
 def _text(value: bytes) -> bytes:

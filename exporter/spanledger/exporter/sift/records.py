@@ -15,6 +15,8 @@ class Resource(msgspec.Struct, frozen=True, eq=False):
     scope_name: str
     scope_version: str
     signal: Signal = "traces"
+    remembered: bool = True
+    """Whether the next equal sender will share this object."""
 
 
 class UsageRecord(msgspec.Struct, frozen=True):

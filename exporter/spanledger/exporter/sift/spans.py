@@ -3,9 +3,11 @@
 from typing import Final
 
 from spanledger.exporter.sift.bounds import bounded
-from spanledger.exporter.sift.pairs import ATTRIBUTES_MAX, kept, opened
+from spanledger.exporter.sift.pairs import ATTRIBUTES_MAX, kept, masked, opened
+from spanledger.exporter.sift.pseudonyms import Mask
 from spanledger.exporter.sift.records import Resource, UsageRecord
 from spanledger.exporter.sift.texts import TEXT_KEYS
+from spanledger.exporter.sift.values import NAME_BYTES_MAX, cut
 from spanledger.exporter.sift.wire import SPAN
 
 _ATTRIBUTE_TAG: Final = b"\x4a"
@@ -13,7 +15,7 @@ _TRACE_ID_BYTES: Final = 16
 _SPAN_ID_BYTES: Final = 8
 
 
-def usage_span(raw: bytes, resource: Resource) -> UsageRecord:
+def usage_span(raw: bytes, resource: Resource, mask: Mask | None = None) -> UsageRecord:
     """Reduce a span. Raises `ValueError` if its ids are broken, `WireError` or `UnicodeDecodeError` if it is none."""
     if raw.count(_ATTRIBUTE_TAG) > ATTRIBUTES_MAX:
         bounded(raw, ATTRIBUTES_MAX, "attributes of a span")
@@ -32,9 +34,13 @@ def usage_span(raw: bytes, resource: Resource) -> UsageRecord:
     pairs = span.attributes[:]
     stated, remaining, conflicting = kept(pairs)
     if not TEXT_KEYS.isdisjoint(stated):
-        stated, remaining = opened(stated, remaining)
+        stated, remaining, conflicting = opened(stated, remaining)
+    if mask:
+        stated, remaining, conflicting = masked(stated, remaining, resource.attributes, mask)
     span.DiscardUnknownFields()
-    if len(remaining) != len(pairs) or span.ByteSize() != len(raw):
+    if len(span.name) > NAME_BYTES_MAX:
+        span.name = cut(span.name, NAME_BYTES_MAX)
+    if remaining != pairs or span.ByteSize() != len(raw):
         del span.attributes[:]
         span.attributes.extend(remaining)
         raw = span.SerializeToString()

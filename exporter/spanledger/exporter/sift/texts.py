@@ -5,6 +5,7 @@ Only the paths of the dialects' tables are read; whatever lies beside them is ne
 """
 
 import ast
+import warnings
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final, cast
@@ -22,6 +23,10 @@ TEXT_KEYS: Final = frozenset(TEXT_PATHS)
 _LITERAL_CHARS_MAX: Final = 64 * 1024
 _LIST_MAX: Final = 64
 _TEXT_CHARS_MAX: Final = 1_024
+
+# Python warns of doubtful literals, each time and on standard error: not of what a stranger wrote.
+_SOURCE: Final = "<spanledger>"
+warnings.filterwarnings("ignore", module=_SOURCE)
 
 _Branches = Mapping[str, "_Branches"]
 
@@ -88,7 +93,8 @@ def _json_of_literal(text: str) -> msgspec.Raw:
     if len(text) > _LITERAL_CHARS_MAX or not text.startswith(("{", "[")):
         return msgspec.Raw(b"null")
     try:
-        return msgspec.Raw(msgspec.json.encode(ast.literal_eval(text)))
+        read = compile(text, _SOURCE, "eval", flags=ast.PyCF_ONLY_AST, dont_inherit=True)
+        return msgspec.Raw(msgspec.json.encode(ast.literal_eval(read)))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, OverflowError):
         return msgspec.Raw(b"null")
 

@@ -2,13 +2,19 @@
 
 import sys
 
+from spanledger.ledger.printable import printable
+
 
 def say(line: str) -> None:
-    """A line of the answer."""
-    sys.stdout.write(f"{line}\n")
+    """A line of the answer. Line breaks are ours: names in it were made one line before."""
+    sys.stdout.write(f"{_shown(line)}\n")
 
 
 def tell(line: str) -> None:
     """A line for the person at the terminal, at once."""
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{_shown(line)}\n")
     sys.stderr.flush()
+
+
+def _shown(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))

@@ -27,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Print each event of the id; 1 when there is none."""
     from spanledger.ledger.explain_text import sentences, together  # noqa: PLC0415
     from spanledger.ledger.formats import json_text  # noqa: PLC0415
+    from spanledger.ledger.printable import printable  # noqa: PLC0415
 
     with open_ledger(options) as ledger:
         found = ledger.explain(options.id)
@@ -47,9 +48,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         for explained in found:
             for line in sentences(explained):
-                say(line)
+                say(printable(line))
         for line in (*together(found), *map(str, again)):
-            say(line)
+            say(printable(line))
     if not found:
         tell(f"spanledger: nothing in the ledger has the id {options.id!r}")
     return 0 if found and all(each.verdict == "equal" for each in again) else 1

@@ -16,7 +16,7 @@ def run(options: argparse.Namespace) -> int:
     from spanledger.ledger.access.opening import running  # noqa: PLC0415
 
     settings = settings_of(options)
-    tell(f"store: {settings.store}")
+    tell(f"store: {settings.store_shown}")
     if endpoint := running(settings):
         say(f"nothing to apply: the spanledger serve at {endpoint.address} brought this store up to date")
         return 0

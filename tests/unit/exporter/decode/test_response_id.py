@@ -36,6 +36,7 @@ def test_a_wrapped_id_is_the_id_inside(stated: str, provider: str) -> None:
         _wrapped("litellm:x;response_id:"),
         "resp_bGl0ZWxsbTp!!!",
         "resp_bGl0ZWxsbTp/////w",
+        "resp_bGl0ZWxsbTp\u20ac",
     ],
 )
 def test_what_cannot_be_unwrapped_stays(stated: str) -> None:

@@ -4,7 +4,6 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue, KeyValueList
 from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 from support.otlp import NOON_NS, chat, request, span
@@ -177,14 +176,21 @@ def test_an_element_bomb_is_refused_before_it_is_parsed(bomb: bytes) -> None:
         sift(bomb, "logs")
 
 
-def test_an_attribute_bomb_in_a_record_is_refused() -> None:
-    """2 bytes on the wire are 80 in the parser."""
-    made = ExportLogsServiceRequest()
+def test_an_attribute_bomb_in_a_record_is_refused_alone() -> None:
+    """2 bytes on the wire are 80 in the parser: it is not parsed, and its neighbour is kept."""
     record = log(chat())
     record.attributes.extend(KeyValue() for _ in range(5_000))
-    made.resource_logs.add().scope_logs.add().log_records.append(record)
-    with pytest.raises(TooLarge):
-        sift(made.SerializeToString(), "logs")
+    sifted = sift(logs_request(record, log(chat(), span_id=7)), "logs")
+    assert ([each.parent_span_id[-1] for each in sifted.spans], sifted.rejected) == ([7], 1)
+    assert "1024 attributes" in sifted.reasons[0]
+
+
+def test_a_record_is_the_same_at_the_door_and_from_the_journal() -> None:
+    """Zeros for a trace beside a span's id of another length: its identity, a digest, must not depend on who reads."""
+    record = log(chat())
+    record.trace_id, record.span_id = bytes(16), b"7"
+    first = sift(logs_request(record), "logs")
+    assert [each.span_id for each in sift(first.payload, "logs").spans] == [each.span_id for each in first.spans]
 
 
 def test_the_handoff_keeps_signals_apart() -> None:

@@ -1,13 +1,29 @@
+import gc
 import gzip
+import json
+import subprocess
+import sys
+import tracemalloc
 from contextlib import suppress
+from typing import Final
 
 import pytest
+from faults.batches import delimited
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from support.otlp import chat, request, span
 
+from spanledger.exporter.credential import Credential
+from spanledger.exporter.decode import Quarantined, decode
+from spanledger.exporter.decode.anyvalue import text
 from spanledger.exporter.failures import Permanent, Refused, TooLarge
 from spanledger.exporter.sift import sift
+from spanledger.exporter.sift.wire import RESOURCE
+
+TEXT: Final = "gcp.vertex.agent.llm_response"
+"""An attribute whose value is a text that a dialect reads."""
 
 
 def test_a_batch_without_a_mark_keeps_nothing() -> None:
@@ -78,6 +94,110 @@ def test_a_value_stated_twice_is_seen_as_a_conflict() -> None:
         assert [each.conflicting for each in sifted.spans] == [("gen_ai.usage.input_tokens",), ()]
 
 
+def test_an_attribute_bomb_in_a_span_is_refused_alone() -> None:
+    """2 bytes on the wire are 80 in the parser: it is not parsed, and its neighbour is kept."""
+    bomb = span(chat(), span_id=7)
+    bomb.attributes.extend(KeyValue() for _ in range(5_000))
+    sifted = sift(request(bomb, span(chat(), span_id=8)))
+    assert ([each.span_id[-1] for each in sifted.spans], sifted.rejected) == ([8], 1)
+    assert "1024 attributes" in sifted.reasons[0]
+
+
+def test_a_text_stated_twice_conflicts_also_from_the_journal() -> None:
+    """Both are read; where they differ the paths conflict, so nobody guesses which of them is billed."""
+    twice = span({**chat(), TEXT: json.dumps({"usage_metadata": {"prompt_token_count": 5}})})
+    twice.attributes.add(key=TEXT).value.string_value = json.dumps({"usage_metadata": {"prompt_token_count": 6}})
+    for sifted in (first := sift(request(twice)), sift(first.payload)):
+        assert [each.conflicting for each in sifted.spans] == [(f"{TEXT}.usage_metadata.prompt_token_count",)]
+
+
+def test_what_is_in_lists_maps_and_bytes_goes_no_further() -> None:
+    """Nobody reads them, also not where a count belongs: of each its kind is kept, so it is still no count."""
+    secret = "the secret prompt"
+    inner = AnyValue(string_value=secret)
+    values = [
+        AnyValue(array_value=ArrayValue(values=[inner])),
+        AnyValue(kvlist_value=KeyValueList(values=[KeyValue(key=secret, value=inner)])),
+        AnyValue(bytes_value=secret.encode()),
+    ]
+    spans = [span(chat(gen_ai__usage__input_tokens=value), span_id=number) for number, value in enumerate(values, 1)]
+    payload = sift(request(*spans, resource={"service.name": values[0], "ledger.team": values[1]})).payload
+    assert secret.encode() not in payload
+    decoded = [decode(each, Credential("*", "acme")) for each in sift(payload).spans]
+    assert [type(each) for each in decoded] == [Quarantined] * 3
+
+
+def test_fields_that_nobody_knows_go_no_further() -> None:
+    """A later protocol, or a sender's own: what stands beside a key and its value, or in a value, is dropped."""
+    secret = b"\xfa\x3f\x03abc"  # field 1023
+    pair = KeyValue.FromString(
+        KeyValue(key="ledger.team", value=AnyValue(string_value="a")).SerializeToString() + secret
+    )
+    inside = AnyValue.FromString(AnyValue(string_value="b").SerializeToString() + secret)
+    made = span(chat(ledger__project=inside))
+    made.attributes.append(pair)
+    sifted = sift(request(Span.FromString(made.SerializeToString() + secret)))
+    assert b"abc" not in sifted.payload
+    said = sifted.spans[0].attributes
+    assert (text(said["ledger.team"]), text(said["ledger.project"])) == ("a", "b")
+
+
+def test_names_keys_and_values_have_a_length() -> None:
+    """A name is cut where a character ends, a longer key names nothing, and counts are no less impossible."""
+    long = "\u20ac" * 1_000_000
+    made = span({**chat(ledger__team=long, gen_ai__usage__input_tokens="9" * 100_000), f"ledger.{'k' * 300}": "a"})
+    made.name = long
+    sifted = sift(request(made, resource={"service.name": long}, scope=long))
+    assert len(sifted.payload) < 20_000
+    assert text(sifted.spans[0].attributes["ledger.team"]) == "\u20ac" * (4_096 // 3)
+    assert isinstance(decode(sifted.spans[0], Credential("*", "acme")), Quarantined)
+    assert sift(sifted.payload).payload == sifted.payload
+
+
+def test_nothing_large_is_remembered() -> None:
+    """Keys, values, names, resources and scopes of a mebibyte, ever new ones: what is held afterwards is small."""
+    sift(_large(0))
+    tracemalloc.start()
+    try:
+        for number in range(1, 21):
+            for each in sift(sift(_large(number)).payload).spans:
+                decode(each, Credential("*", "acme"))
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def _large(number: int) -> bytes:
+    text = f"{number}" + "a" * 1024 * 1024
+    made = span({**chat(), "ledger.team": text, f"ledger.{text}": "a", text: "a"})
+    made.name = text
+    return request(made, resource={"service.name": text, text: text}, scope=text)
+
+
+def test_a_resource_that_cannot_be_read_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its spans are refused, and those of others kept; a large one would else be read again for each of them."""
+    reads: list[bytes] = []
+
+    class Counting:
+        """Reads resources, and counts."""
+
+        @staticmethod
+        def FromString(raw: bytes) -> object:  # noqa: N802 (protobuf's name)
+            """Read one."""
+            reads.append(raw)
+            return RESOURCE.FromString(raw)
+
+    monkeypatch.setattr(sys.modules["spanledger.exporter.sift.sift"], "RESOURCE", Counting)
+    broken = b"\x10\x10" * 4_000 + b"\x0a\x05cut"
+    made = span(chat()).SerializeToString()
+    body = delimited(1, delimited(1, broken) + delimited(2, delimited(2, made) * 20) * 10)
+    sifted = sift(body + request(span(chat(), span_id=8)))
+    assert (sifted.rejected, [each.span_id[-1] for each in sifted.spans]) == (200, [8])
+    assert reads.count(broken) == 1
+    assert "resource" in sifted.reasons[0]
+
+
 def test_a_body_that_is_no_request_is_refused_as_a_whole() -> None:
     """Cut protobuf cannot be decoded (OTLP C33, C55)."""
     body = request(span(chat()))
@@ -137,3 +257,13 @@ def _varint(number: int) -> bytes:
         out += bytes([number & 0x7F | 0x80])
         number >>= 7
     return out + bytes([number])
+
+
+def test_a_doubtful_literal_is_told_to_nobody() -> None:
+    """Python warns of `1if` on standard error, which a stranger could fill."""
+    body = request(span({**chat(), TEXT: "{'usage_metadata': {'prompt_token_count': 7}, 'a': 1if 1else 2}"}))
+    program = f"from spanledger.exporter.sift import sift; print(sift({body!r}).received)"
+    ended = subprocess.run(
+        [sys.executable, "-W", "default", "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (ended.stdout, ended.stderr) == ("1\n", "")
