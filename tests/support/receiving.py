@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from google.rpc.status_pb2 import Status
 
+from spanledger.exporter.authentication import Authenticator
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.journal import Signal
 from spanledger.exporter.receiver import Answer
@@ -133,6 +134,7 @@ def receiving(
     ready: bool = True,
     path_prefix: str = "",
     body_bytes_max: int = BODY_BYTES_MAX,
+    authenticator: Authenticator | None = None,
 ) -> Generator[Receiving]:
     """A receiver that is started, and drained at the end."""
     loop = asyncio.new_event_loop()
@@ -141,7 +143,14 @@ def receiving(
     intake = MemoryIntake()
     unused = Path("unused")
     settings = Settings(store="unused", data=unused, grpc=ANY_PORT, http=ANY_PORT, body_bytes_max=body_bytes_max)
-    receiver = Receiver(settings, intake, ready=lambda: ready, limits=limits, path_prefix=path_prefix)
+    receiver = Receiver(
+        settings,
+        intake,
+        ready=lambda: ready,
+        limits=limits,
+        path_prefix=path_prefix,
+        authenticator=authenticator,
+    )
     running = Receiving(receiver, intake, loop)
     try:
         # grpc.aio binds its server to the loop it is made in.

@@ -6,13 +6,15 @@ Order: flag, `SPANLEDGER_*`, the predecessors' `LEDGER_*` / `TOKENLEDGER_*`, the
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from platformdirs import user_data_path
 
+from spanledger.exporter.access_settings import AccessSettings, read_access
+from spanledger.exporter.setting_values import first, switch
 from spanledger.schemas import ConfigurationError
 from spanledger.schemas.claim import UNATTRIBUTED
 
@@ -71,6 +73,8 @@ class Settings:
     """Whether usage that names nobody makes `doctor` fail. It is charged all the same."""
     log_level: str = ""
     """How much our own log tells; empty leaves it to whoever configures logging."""
+    access: AccessSettings = field(default_factory=AccessSettings)
+    """Who may come in."""
 
     @property
     def embedded(self) -> bool:
@@ -84,7 +88,7 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
     Raises `ConfigurationError` with one sentence that names the wrong setting and the cure.
     """
     env = os.environ if environ is None else environ
-    store = flags.get("store") or _first(env, "SPANLEDGER_STORE", "LEDGER_STORE") or _database_url(env)
+    store = flags.get("store") or first(env, "SPANLEDGER_STORE", "LEDGER_STORE") or _database_url(env)
     store = _checked_store(store or str(user_data_path("spanledger", appauthor=False) / "store"))
     stated = flags.get("data") or env.get("SPANLEDGER_DATA")
     data = Path(stated).expanduser().absolute() if stated else _default_journal(store)
@@ -95,16 +99,19 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
         grpc=_address("--grpc", flags.get("grpc") or env.get("SPANLEDGER_GRPC"), GRPC_PORT),
         http=_address("--http", flags.get("http") or env.get("SPANLEDGER_HTTP"), HTTP_PORT),
         api=_address("--api", flags.get("api") or env.get("SPANLEDGER_API"), API_PORT),
-        tenant=flags.get("tenant") or _first(env, "SPANLEDGER_TENANT", "LEDGER_TENANT") or UNATTRIBUTED,
-        environment=_first(env, "SPANLEDGER_ENVIRONMENT", "LEDGER_ENV", "TOKENLEDGER_ENVIRONMENT"),
+        tenant=flags.get("tenant") or first(env, "SPANLEDGER_TENANT", "LEDGER_TENANT") or UNATTRIBUTED,
+        environment=first(env, "SPANLEDGER_ENVIRONMENT", "LEDGER_ENV", "TOKENLEDGER_ENVIRONMENT"),
         otlp_endpoint=_endpoint(env.get("SPANLEDGER_OTLP_ENDPOINT", "")),
         api_key=env.get("SPANLEDGER_API_KEY", ""),
-        prices=_price_places(prices) or (_default_prices(store, data),),
+        prices=_price_places(prices) or (_beside(store, data, "prices"),),
         prices_stated=bool(_price_places(prices)),
         body_bytes_max=_body_bytes(env.get("SPANLEDGER_BODY_BYTES_MAX", "")),
-        sandbox=_switch(env, "SPANLEDGER_SANDBOX", "LEDGER_SANDBOX_MODE"),
-        require_tenant=_switch(env, "SPANLEDGER_REQUIRE_TENANT", "LEDGER_REQUIRE_TENANT"),
+        sandbox=switch(env, "SPANLEDGER_SANDBOX", "LEDGER_SANDBOX_MODE"),
+        require_tenant=switch(env, "SPANLEDGER_REQUIRE_TENANT", "LEDGER_REQUIRE_TENANT"),
         log_level=_log_level(env),
+        access=read_access(
+            env, _beside(store, data, "keys.sqlite"), insecure_public=bool(flags.get("insecure_public"))
+        ),
     )
 
 
@@ -113,12 +120,8 @@ def is_clickhouse(store: str) -> bool:
     return store.split("://", 1)[0] in CLICKHOUSE_SCHEMES and "://" in store
 
 
-def _first(env: Mapping[str, str], *names: str) -> str:
-    return next((env[name] for name in names if env.get(name)), "")
-
-
 def _database_url(env: Mapping[str, str]) -> str:
-    url = _first(env, "DATABASE_URL")
+    url = first(env, "DATABASE_URL")
     return url if is_clickhouse(url) else ""
 
 
@@ -152,9 +155,9 @@ def _price_places(stated: str) -> tuple[Path, ...]:
     return tuple(Path(place.strip()).expanduser().absolute() for place in stated.split(os.pathsep) if place.strip())
 
 
-def _default_prices(store: str, data: Path) -> Path:
-    """`STORE/prices`, or for a ClickHouse store a folder beside the journal, named after it."""
-    return data.with_name(f"{data.name}-prices") if is_clickhouse(store) else Path(store) / "prices"
+def _beside(store: str, data: Path, name: str) -> Path:
+    """`STORE/name`, or for a ClickHouse store a path beside the journal, named after it."""
+    return data.with_name(f"{data.name}-{name}") if is_clickhouse(store) else Path(store) / name
 
 
 def _address(flag: str, text: str | None, port_default: int) -> Address:
@@ -174,17 +177,9 @@ def _endpoint(url: str) -> str:
     return url.rstrip("/")
 
 
-def _switch(env: Mapping[str, str], *names: str) -> bool:
-    text = _first(env, *names)
-    if (stated := text.strip().lower()) not in {"", "true", "1", "yes", "on", "false", "0", "no", "off"}:
-        msg = f"{names[0]} {text!r} must be true or false"
-        raise ConfigurationError(msg)
-    return stated in {"true", "1", "yes", "on"}
-
-
 def _log_level(env: Mapping[str, str]) -> str:
-    text = _first(env, "SPANLEDGER_LOG_LEVEL", "LEDGER_LOG_LEVEL")
-    if not text and _switch(env, "TOKENLEDGER_DEBUG"):
+    text = first(env, "SPANLEDGER_LOG_LEVEL", "LEDGER_LOG_LEVEL")
+    if not text and switch(env, "TOKENLEDGER_DEBUG"):
         return "DEBUG"
     if (level := text.strip().upper()) not in {"", *LOG_LEVELS}:
         msg = f"SPANLEDGER_LOG_LEVEL {text!r} must be one of {', '.join(LOG_LEVELS)}"

@@ -10,10 +10,15 @@ import secrets
 import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
+from spanledger.exporter.authentication import Authenticator
+from spanledger.exporter.authentication.authenticator import Owner
+from spanledger.exporter.authentication.guard import Guard, guard
+from spanledger.exporter.credential import ANY_SCOPE, Credential
 from spanledger.exporter.pipeline import Pipeline, open_pipeline
 from spanledger.exporter.receiver.http_edge import HttpEdge
 from spanledger.exporter.receiver.listening import cannot_listen, check_free
@@ -37,38 +42,56 @@ Tell = Callable[[str], None]
 def serve(settings: Settings, tell: Tell) -> None:
     """Serve until SIGTERM or SIGINT; `tell` is given lines for people. A second signal ends the process with 1.
 
-    Raises `ConfigurationError` (a port, a setting), `StoreLockedError`, `NewerSchemaError`, and
-    `StoreUnavailableError` when the store is away or the journal failed for good.
+    Raises `ConfigurationError` (a port, a setting, a door that would stand open), `StoreLockedError`,
+    `NewerSchemaError`, and `StoreUnavailableError` when the store is away or the journal failed for good.
     """
-    asyncio.run(_serve(open_pipeline(settings), settings, tell))
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    doors = [("--grpc", settings.grpc), ("--http", settings.http), ("--api", settings.api)]
+    guarded = guard(settings, doors, Owner(token, Credential(ANY_SCOPE, settings.tenant)))
+    try:
+        asyncio.run(_serve(open_pipeline(settings), _Terms(settings, guarded, token), tell))
+    finally:
+        guarded.api.close()
 
 
-async def open_doors(pipeline: Pipeline, settings: Settings) -> Receiver:
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """On which terms a server serves."""
+
+    settings: Settings
+    guarded: Guard
+    token: str
+    """The owner's."""
+
+
+async def open_doors(pipeline: Pipeline, settings: Settings, authenticator: Authenticator | None = None) -> Receiver:
     """Start the receiver of a pipeline. Raises `ConfigurationError` when a port cannot be had."""
-    receiver = Receiver(settings, pipeline.intake, ready=pipeline.ready)
+    receiver = Receiver(settings, pipeline.intake, ready=pipeline.ready, authenticator=authenticator)
     await receiver.start()
     return receiver
 
 
-async def _serve(pipeline: Pipeline, settings: Settings, tell: Tell) -> None:
+async def _serve(pipeline: Pipeline, terms: _Terms, tell: Tell) -> None:
     stopping = asyncio.Event()
     _stop_on_signals(stopping, tell)
     try:
-        await _take_and_answer(pipeline, settings, stopping, tell)
+        await _take_and_answer(pipeline, terms, stopping, tell)
     finally:
         await asyncio.to_thread(pipeline.close)
 
 
-async def _take_and_answer(pipeline: Pipeline, settings: Settings, stopping: asyncio.Event, tell: Tell) -> None:
+async def _take_and_answer(pipeline: Pipeline, terms: _Terms, stopping: asyncio.Event, tell: Tell) -> None:
+    settings = terms.settings
     # Broken price files stop a server before it promises anything.
     pipeline.prices.current()
-    edge, endpoint = await _open_endpoint(pipeline, settings)
+    edge, endpoint = await _open_endpoint(pipeline, terms)
     try:
-        receiver = await open_doors(pipeline, settings)
+        receiver = await open_doors(pipeline, settings, terms.guarded.otlp)
     except BaseException:
         await edge.drain(0)
         raise
     pipeline.start()
+    tell(terms.guarded.told)
     with _published(settings, endpoint, receiver) as published:
         tell(
             f"spanledger ready grpc={receiver.grpc_address} http={receiver.http_address}"
@@ -83,20 +106,25 @@ async def _take_and_answer(pipeline: Pipeline, settings: Settings, stopping: asy
         raise StoreUnavailableError(msg)
 
 
-async def _open_endpoint(pipeline: Pipeline, settings: Settings) -> tuple[HttpEdge, Endpoint]:
+async def _open_endpoint(pipeline: Pipeline, terms: _Terms) -> tuple[HttpEdge, Endpoint]:
+    settings = terms.settings
     try:
         check_free(settings.api)
     except OSError as error:
         raise cannot_listen(settings.api, "--api", error) from error
     endpoint = Endpoint(
         address="",
-        token=secrets.token_urlsafe(_TOKEN_BYTES),
+        token=terms.token,
         pid=os.getpid(),
         store=pipeline.store.url,
         data=str(settings.data),
     )
     access = LocalAccess(pipeline)
-    edge = HttpEdge(endpoint_app(access, endpoint, lambda: exposition(access.query, settings.data, pipeline.prices)))
+
+    def metrics() -> tuple[str, bytes]:
+        return exposition(access.query, settings.data, pipeline.prices)
+
+    edge = HttpEdge(endpoint_app(access, endpoint.proof, terms.guarded.api, metrics))
     address = await edge.start(settings.api)
     return edge, msgspec.structs.replace(endpoint, address=f"http://{_reachable(address)}")
 

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import grpc
 import grpc.aio
 
+from spanledger.exporter.authentication import Peer
 from spanledger.exporter.failures import Permanent, Transient
 from spanledger.exporter.journal import Signal
 from spanledger.exporter.receiver.answers import Refusal, refusal, response
@@ -37,6 +38,10 @@ class Context(Protocol):
 
     async def read(self) -> object:
         """Return the next message, or `grpc.aio.EOF`."""
+        ...
+
+    def peer(self) -> str:
+        """Return the caller's address, such as `ipv4:127.0.0.1:4711`."""
         ...
 
     def time_remaining(self) -> float | None:
@@ -113,7 +118,7 @@ def _export(gate: Gate, signal: Signal) -> Callable[[object, Context], Awaitable
 
     async def export(_messages: object, context: Context) -> bytes:
         try:
-            credential = gate.authenticate(_headers(context))
+            credential = gate.authenticate(_headers(context), Peer(context.peer()))
             body = await _message(gate, context)
             answer = await gate.admit(signal, body, credential, context.time_remaining())
         except Exception as failure:  # noqa: BLE001 - anything else than a status would be UNKNOWN: senders drop on it

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from spanledger.exporter.authentication import Authenticator
 from spanledger.exporter.credential import ANY_SCOPE, Credential
 from spanledger.exporter.receiver.gate import Gate, Limits
 from spanledger.exporter.receiver.http_edge import HttpEdge
@@ -20,6 +21,7 @@ class Receiver:
     """OTLP/gRPC and OTLP/HTTP on the addresses of the settings, in the running event loop.
 
     `ready` tells whether a request could be made durable now; `/readyz` and the gRPC health service repeat it.
+    Without an `authenticator` whoever reaches the doors may send, for any tenant.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Receiver:
         ready: Callable[[], bool] = lambda: True,
         limits: Limits | None = None,
         path_prefix: str = "",
+        authenticator: Authenticator | None = None,
     ) -> None:
         self._settings = settings
         self.gate = Gate(
@@ -37,6 +40,7 @@ class Receiver:
             Credential(scope=ANY_SCOPE, tenant=settings.tenant),
             limits or Limits(body_bytes=settings.body_bytes_max),
             ready,
+            authenticator,
         )
         """What both doors share; its counts tell how busy they are."""
         self._http = HttpEdge(http_app(self.gate, path_prefix))

@@ -52,7 +52,7 @@ def demonstrate(settings: Settings, tell: Callable[[str], None]) -> Shown:
 def _sent(access: Opened, settings: Settings) -> int:
     if isinstance(access, LocalAccess):
         return asyncio.run(_through_own_doors(access.pipeline, settings))
-    return send(Doors(access.endpoint.grpc, access.endpoint.http))
+    return send(Doors(access.endpoint.grpc, access.endpoint.http, access.endpoint.token))
 
 
 async def _through_own_doors(pipeline: Pipeline, settings: Settings) -> int:

@@ -1,0 +1,66 @@
+"""Whether the doors of a server ask who is there, and that none stands open to other machines without asking."""
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from spanledger.exporter.authentication.authenticator import Authenticator, Owner
+from spanledger.exporter.authentication.key_ring import KeyRing
+from spanledger.exporter.authentication.key_store import KeyStore, check_private
+from spanledger.exporter.settings import Address, Settings
+from spanledger.schemas import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What stands at the doors."""
+
+    otlp: Authenticator | None
+    """None: whoever reaches the doors may send, for any tenant."""
+    api: Authenticator
+    told: str
+    """A line for whoever starts the server."""
+
+
+def guard(settings: Settings, doors: Sequence[tuple[str, Address]], owner: Owner | None = None) -> Guard:
+    """Decide once, before anything is opened; `doors` are the options and addresses of what is to listen.
+
+    Raises `ConfigurationError` when an address is not loopback, nobody is asked, and nobody said that this is meant.
+    """
+    access = settings.access
+    if not access.asks:
+        if not access.insecure_public:
+            _check_loopback(doors)
+        return Guard(None, Authenticator(owner=owner), "authentication is off: whoever reaches the doors may send")
+    ways: list[str] = []
+    ring = None
+    if access.keys is not None:
+        check_private(access.keys)
+        ring = KeyRing(KeyStore(access.keys))
+        ways.append(f"keys in {access.keys}")
+    authenticator = Authenticator(keys=ring, owner=owner)
+    return Guard(authenticator, authenticator, f"authentication is on: {', '.join(ways)}")
+
+
+def _check_loopback(doors: Sequence[tuple[str, Address]]) -> None:
+    for flag, address in doors:
+        if not is_loopback(address.host):
+            msg = (
+                f"{flag} {address} can be reached from other machines, and nobody would be asked who they are: make a"
+                " key with spanledger keys create, or say --insecure-public if something else keeps strangers away"
+            )
+            raise ConfigurationError(msg)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address. A name has to mean loopback addresses only."""
+    try:
+        addresses = [ip_address(host)]
+    except ValueError:
+        try:
+            addresses = [ip_address(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+        except (OSError, ValueError):
+            # Nobody listens at a name that does not exist: opening it says so.
+            return True
+    return all((getattr(address, "ipv4_mapped", None) or address).is_loopback for address in addresses)
