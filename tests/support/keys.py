@@ -1,6 +1,9 @@
 """Keys of a key store in a test's folder, and an authenticator over it whose clock stands still until it is set."""
 
+import sqlite3
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +45,21 @@ class Keys:
         self.store = KeyStore(file)
         self.ring = KeyRing(self.store, self.clock, self.clock.wall)
         self.authenticator = Authenticator(keys=self.ring, tokens=tokens, clock=self.clock)
+
+    def create_many(self, scopes: Sequence[str]) -> list[ApiKey]:
+        """A key to send with for each of these scopes, in one change."""
+        made = [new_key() for _ in scopes]
+        first = self.create(scopes[0])
+        with closing(sqlite3.connect(self.store.file)) as connection, connection:
+            connection.executemany(
+                "INSERT INTO keys (id, secret_sha256, role, scope, tenant, created_ns)"
+                " VALUES (?, ?, 'ingest', ?, ?, ?)",
+                [
+                    (key.id, key.digest, scope, scope.partition(",")[0], self.clock.now_ns)
+                    for key, scope in zip(made[1:], scopes[1:], strict=True)
+                ],
+            )
+        return [first, *made[1:]]
 
     def create(self, scope: str = "acme", role: str = "ingest", *, expires_ns: int | None = None) -> ApiKey:
         """A new key; its default tenant is the first of its scope."""

@@ -59,7 +59,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Generator[Asking]:
         yield Asking(server, store, keys)
 
 
-QUESTIONS = {
+QUESTIONS: dict[str, dict[str, object]] = {
     "/v1/query": {"sql": "SELECT count() AS n FROM ledger_events"},
     "/v1/post": {},
     "/v1/prices/stretches": {"asked": {}},
@@ -94,8 +94,11 @@ def test_every_endpoint_answers_those_only_who_may_have_it(asking: Asking, who: 
 
 
 def test_commands_of_the_owner_work_without_a_key(asking: Asking) -> None:
-    """They have the store's folder: the token in it is theirs."""
-    assert run("doctor", "--store", asking.store).returncode == 0
+    """They have the store's folder: the token in it is theirs. A door is asked with the application's own key."""
+    endpoint = ("--endpoint", f"http://{asking.server.http}")
+    without, key = run("doctor", "--store", asking.store, *endpoint), {"SPANLEDGER_API_KEY": asking.keys["ingest"]}
+    assert (without.returncode, "answers 401: SPANLEDGER_API_KEY" in without.stdout) == (1, True)
+    assert run("doctor", "--store", asking.store, *endpoint, environment=key).returncode == 0
     assert run("sql", "--store", asking.store, "SELECT 1").returncode == 0
 
 

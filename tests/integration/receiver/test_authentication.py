@@ -37,9 +37,11 @@ def asking(keys: Keys) -> Generator[Receiving]:
 def call(receiver: Receiving, body: bytes, **metadata: str) -> tuple[grpc.StatusCode, Status | None]:
     """One Export over gRPC: its code, and the google.rpc.Status of a refusal."""
     with grpc.insecure_channel(receiver.grpc) as channel:
-        export = channel.unary_unary(EXPORT)
+        export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(EXPORT)
         try:
-            export(body, timeout=10, metadata=[(name.replace("_", "-"), value) for name, value in metadata.items()])
+            export(
+                body, timeout=10, metadata=tuple((name.replace("_", "-"), value) for name, value in metadata.items())
+            )
         except grpc.RpcError as error:
             refused = cast("grpc.Call", error)
             trailers = dict(refused.trailing_metadata() or ())
