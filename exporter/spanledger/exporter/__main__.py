@@ -42,7 +42,7 @@ async def _serve(settings: Settings, pipeline: "Pipeline", guarded: "Guard") -> 
     from spanledger.exporter.receiver.stopping import stop_on_signals, until_over  # noqa: PLC0415
 
     stopped = stop_on_signals()
-    receiver = Receiver(settings, pipeline.intake, ready=pipeline.ready, authenticator=guarded.otlp)
+    receiver = Receiver(settings, pipeline.senders_intake(), ready=pipeline.ready, authenticator=guarded.otlp)
     failed = pipeline.writer.failed
     try:
         await receiver.start()

@@ -66,7 +66,7 @@ class _Terms:
 
 async def open_doors(pipeline: Pipeline, settings: Settings, authenticator: Authenticator | None = None) -> Receiver:
     """Start the receiver of a pipeline. Raises `ConfigurationError` when a port cannot be had."""
-    receiver = Receiver(settings, pipeline.intake, ready=pipeline.ready, authenticator=authenticator)
+    receiver = Receiver(settings, pipeline.senders_intake(), ready=pipeline.ready, authenticator=authenticator)
     await receiver.start()
     return receiver
 
