@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from google.rpc.status_pb2 import Status
 
+from spanledger.exporter.access_settings import AccessSettings, TlsSettings
 from spanledger.exporter.authentication import Authenticator
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.journal import Signal
@@ -135,6 +136,7 @@ def receiving(
     path_prefix: str = "",
     body_bytes_max: int = BODY_BYTES_MAX,
     authenticator: Authenticator | None = None,
+    tls: TlsSettings | None = None,
 ) -> Generator[Receiving]:
     """A receiver that is started, and drained at the end."""
     loop = asyncio.new_event_loop()
@@ -142,7 +144,14 @@ def receiving(
     thread.start()
     intake = MemoryIntake()
     unused = Path("unused")
-    settings = Settings(store="unused", data=unused, grpc=ANY_PORT, http=ANY_PORT, body_bytes_max=body_bytes_max)
+    settings = Settings(
+        store="unused",
+        data=unused,
+        grpc=ANY_PORT,
+        http=ANY_PORT,
+        body_bytes_max=body_bytes_max,
+        access=AccessSettings(tls=tls),
+    )
     receiver = Receiver(
         settings,
         intake,

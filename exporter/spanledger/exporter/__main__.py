@@ -47,7 +47,8 @@ async def _serve(settings: Settings, pipeline: "Pipeline", guarded: "Guard") -> 
     try:
         await receiver.start()
         pipeline.start()
-        doors = f"OTLP/gRPC on {receiver.grpc_address}, OTLP/HTTP on http://{receiver.http_address}"
+        scheme = "https" if settings.access.tls else "http"
+        doors = f"OTLP/gRPC on {receiver.grpc_address}, OTLP/HTTP on {scheme}://{receiver.http_address}"
         sys.stdout.write(f"{doors}, store {pipeline.store.url}\n{guarded.told}\n")
         sys.stdout.flush()
         await until_over(stopped, failed.is_set)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -23,6 +24,7 @@ from spanledger.exporter.pipeline import Pipeline, open_pipeline
 from spanledger.exporter.receiver.http_edge import HttpEdge
 from spanledger.exporter.receiver.listening import cannot_listen, check_free
 from spanledger.exporter.receiver.server import Receiver
+from spanledger.exporter.receiver.tls import digest_of, server_context
 from spanledger.exporter.settings import Address, Settings
 from spanledger.ledger.access.endpoint import endpoint_app
 from spanledger.ledger.access.endpoint_file import Endpoint, folder_of, leave
@@ -95,7 +97,7 @@ async def _take_and_answer(pipeline: Pipeline, terms: _Terms, stopping: asyncio.
     with _published(settings, endpoint, receiver) as published:
         tell(
             f"spanledger ready grpc={receiver.grpc_address} http={receiver.http_address}"
-            f" api={published.address.removeprefix('http://')} store={published.store}"
+            f" api={urlsplit(published.address).netloc} store={published.store}"
         )
         await _until_over(stopping, pipeline)
     tell("stopping: finishing requests, then posting what waits")
@@ -124,16 +126,24 @@ async def _open_endpoint(pipeline: Pipeline, terms: _Terms) -> tuple[HttpEdge, E
     def metrics() -> tuple[str, bytes]:
         return exposition(access.query, settings.data, pipeline.prices)
 
-    edge = HttpEdge(endpoint_app(access, endpoint.proof, terms.guarded.api, metrics))
+    tls = settings.access.tls
+    # The owner's commands have a token and no certificate.
+    context = server_context(tls, client_must=False) if tls else None
+    edge = HttpEdge(endpoint_app(access, endpoint.proof, terms.guarded.api, metrics), "--api", context)
     address = await edge.start(settings.api)
-    return edge, msgspec.structs.replace(endpoint, address=f"http://{_reachable(address)}")
+    certificate = digest_of(tls) if tls else ""
+    return edge, msgspec.structs.replace(
+        endpoint, address=f"{_scheme(settings)}://{_reachable(address)}", certificate=certificate
+    )
 
 
 @contextmanager
 def _published(settings: Settings, endpoint: Endpoint, receiver: Receiver) -> Generator[Endpoint]:
     """The endpoint's file lies where commands look for it while requests are taken."""
     published = msgspec.structs.replace(
-        endpoint, grpc=str(_reachable(receiver.grpc_address)), http=f"http://{_reachable(receiver.http_address)}"
+        endpoint,
+        grpc=str(_reachable(receiver.grpc_address)),
+        http=f"{_scheme(settings)}://{_reachable(receiver.http_address)}",
     )
     take_away = leave(folder_of(settings), published)
     try:
@@ -160,6 +170,10 @@ def _stop_on_signals(stopping: asyncio.Event, tell: Tell) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+
+
+def _scheme(settings: Settings) -> str:
+    return "https" if settings.access.tls else "http"
 
 
 def _reachable(address: Address) -> Address:

@@ -2,9 +2,10 @@ import asyncio
 import gc
 import importlib
 import pkgutil
-from functools import _lru_cache_wrapper
+from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from types import SimpleNamespace
+from typing import Protocol, cast
 
 import pytest
 from support.keys import Clock
@@ -19,6 +20,18 @@ from spanledger.exporter.journal import JournalWriter, Signal
 from spanledger.exporter.receiver import Answer
 from spanledger.exporter.tenant_rates import BURST_S, SCOPES_MAX, TenantRates
 
+
+class Cache(Protocol):
+    """What `lru_cache` makes of a function."""
+
+    __qualname__: str
+
+    def cache_info(self) -> SimpleNamespace:
+        """Its counts and its bound."""
+        ...
+
+
+CACHE = type(lru_cache(len))
 ACME, GLOBEX = Credential("acme", "acme"), Credential("globex", "globex")
 TEN_SPANS = request(*(span(chat(), span_id=number + 1) for number in range(10)))
 
@@ -111,8 +124,7 @@ def test_no_cache_of_what_senders_state_is_without_a_bound() -> None:
     bounds = {
         f"{cache.__module__}.{cache.__qualname__}": cache.cache_info().maxsize
         for each in gc.get_objects()
-        if isinstance(each, _lru_cache_wrapper)
-        and (cache := cast("_lru_cache_wrapper[object]", each)).__module__.startswith("spanledger.exporter.")
+        if isinstance(each, CACHE) and (cache := cast("Cache", each)).__module__.startswith("spanledger.exporter.")
     }
     unbounded = {name for name, bound in bounds.items() if bound is None}
     assert len(bounds) > 10

@@ -38,9 +38,12 @@ def guard(settings: Settings, doors: Sequence[tuple[str, Address]], owner: Owner
     if access.keys is not None:
         check_private(access.keys)
         ring = KeyRing(KeyStore(access.keys))
-        ways.append(f"keys in {access.keys}")
+        certificates = access.tls is not None and access.tls.client_ca is not None
+        ways.append(f"keys{' and certificates' if certificates else ''} in {access.keys}")
     authenticator = Authenticator(keys=ring, owner=owner)
-    return Guard(authenticator, authenticator, f"authentication is on: {', '.join(ways)}")
+    plain = access.tls is None and not all(is_loopback(address.host) for _, address in doors)
+    warning = "; without TLS: something in front must end it, or keys travel readably" if plain else ""
+    return Guard(authenticator, authenticator, f"authentication is on: {', '.join(ways)}{warning}")
 
 
 def _check_loopback(doors: Sequence[tuple[str, Address]]) -> None:

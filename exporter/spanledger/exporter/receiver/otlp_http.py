@@ -29,6 +29,9 @@ DRAIN_BYTES_MAX: Final = 64 * 1024 * 1024
 # JSON of this size converts within a few milliseconds; larger bodies would hold up every other request.
 JSON_INLINE_BYTES: Final = 64 * 1024
 
+CERTIFICATES: Final = "certificates"
+"""Where a request's state has the names in its connection's verified certificate."""
+
 _SIGNALS: Final = {"/v1/traces": Signal.TRACES, "/v1/logs": Signal.LOGS, "/v1/metrics": Signal.METRICS}
 
 
@@ -229,7 +232,8 @@ def _request(scope: Message) -> _Request:
 def peer_of(scope: Message) -> Peer:
     """The other end of a request's connection."""
     client = cast("tuple[str, int] | None", scope.get("client"))
-    return Peer(client[0] if client else "")
+    state = cast("Mapping[str, tuple[str, ...]]", scope.get("state", {}))
+    return Peer(client[0] if client else "", state.get(CERTIFICATES, ()))
 
 
 async def _send(send: Send, request: _Request, reply: _Reply, *, keep_alive: bool) -> None:

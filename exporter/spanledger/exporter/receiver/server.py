@@ -11,6 +11,7 @@ from spanledger.exporter.receiver.http_edge import HttpEdge
 from spanledger.exporter.receiver.otlp_grpc import GrpcDoor
 from spanledger.exporter.receiver.otlp_http import http_app
 from spanledger.exporter.receiver.port import Intake
+from spanledger.exporter.receiver.tls import server_context
 from spanledger.exporter.settings import Address, Settings
 
 # How long requests under way may still take after a stop was asked for: an answer takes 8 s at most.
@@ -43,7 +44,9 @@ class Receiver:
             authenticator,
         )
         """What both doors share; its counts tell how busy they are."""
-        self._http = HttpEdge(http_app(self.gate, path_prefix))
+        tls = settings.access.tls
+        # Also checks the files: grpc does not say what is wrong with them.
+        self._http = HttpEdge(http_app(self.gate, path_prefix), tls=server_context(tls) if tls else None)
         self._grpc: GrpcDoor | None = None
         self.grpc_address: Address = settings.grpc
         """Where gRPC listens; after `start` with the port that the system chose for port 0."""
@@ -57,7 +60,7 @@ class Receiver:
     async def start(self) -> None:
         """Open both doors. Raises `ConfigurationError`, with neither open, when one of the ports cannot be had."""
         self.http_address = await self._http.start(self._settings.http)
-        self._grpc = GrpcDoor(self.gate)
+        self._grpc = GrpcDoor(self.gate, self._settings.access.tls)
         try:
             self.grpc_address = await self._grpc.start(self._settings.grpc)
         except BaseException:
