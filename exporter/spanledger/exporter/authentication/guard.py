@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from spanledger.exporter.authentication.authenticator import Authenticator, Owner
+from spanledger.exporter.access_settings import OidcSettings
+from spanledger.exporter.authentication.authenticator import Authenticator, Owner, Tokens
 from spanledger.exporter.authentication.key_ring import KeyRing
 from spanledger.exporter.authentication.key_store import KeyStore, check_private
 from spanledger.exporter.settings import Address, Settings
@@ -40,10 +41,23 @@ def guard(settings: Settings, doors: Sequence[tuple[str, Address]], owner: Owner
         ring = KeyRing(KeyStore(access.keys))
         certificates = access.tls is not None and access.tls.client_ca is not None
         ways.append(f"keys{' and certificates' if certificates else ''} in {access.keys}")
-    authenticator = Authenticator(keys=ring, owner=owner)
+    tokens = None
+    if access.oidc is not None:
+        tokens = _tokens(access.oidc, settings.tenant)
+        ways.append(f"tokens of {', '.join(access.oidc.issuers)}")
+    authenticator = Authenticator(keys=ring, tokens=tokens, owner=owner)
     plain = access.tls is None and not all(is_loopback(address.host) for _, address in doors)
     warning = "; without TLS: something in front must end it, or keys travel readably" if plain else ""
     return Guard(authenticator, authenticator, f"authentication is on: {', '.join(ways)}{warning}")
+
+
+def _tokens(stated: OidcSettings, default_tenant: str) -> Tokens:
+    try:
+        from spanledger.exporter.authentication.oidc import OidcTokens  # noqa: PLC0415 (an extra of its own)
+    except ModuleNotFoundError as missing:
+        msg = f"SPANLEDGER_OIDC_ISSUERS needs {missing.name}, which is missing: pip install 'spanledger[oidc]'"
+        raise ConfigurationError(msg) from missing
+    return OidcTokens(stated, default_tenant)
 
 
 def _check_loopback(doors: Sequence[tuple[str, Address]]) -> None:
