@@ -18,10 +18,10 @@ from support.keys import Clock, Keys
 from support.receiving import receiving
 
 from spanledger.exporter.access_settings import OidcSettings
-from spanledger.exporter.authentication import UNKNOWN_PEER, Role
+from spanledger.exporter.authentication import UNKNOWN_PEER, Role, oidc
 from spanledger.exporter.authentication.claims import grants
 from spanledger.exporter.authentication.issuer_keys import AGAIN_S_MIN, BELIEVED_S_MAX, IssuerKeys, fetched
-from spanledger.exporter.authentication.oidc import LEEWAY_S, REMEMBERED_MAX, REMEMBERED_S, OidcTokens
+from spanledger.exporter.authentication.oidc import LEEWAY_S, REMEMBERED_S, OidcTokens
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.failures import Denied, Transient, Unauthenticated
 from spanledger.exporter.settings import load
@@ -43,10 +43,25 @@ def clock() -> Clock:
     return Clock()
 
 
-def believing(issuer: Issuer, clock: Clock, **settings: object) -> OidcTokens:
+def believing(
+    issuer: Issuer,
+    clock: Clock,
+    *,
+    roles: tuple[str, ...] = (),
+    role_claim: str = "",
+    tenant_claim: str = "",
+    algorithms: tuple[str, ...] = (),
+) -> OidcTokens:
     """Who believes this issuer, and has its keys if it answers."""
-    stated = {"issuers": (issuer.url,), "audience": AUDIENCE} | settings
-    tokens = OidcTokens(OidcSettings(**stated), "unattributed", clock, lambda: clock.now_ns / 10**9)
+    settings = OidcSettings(
+        issuers=(issuer.url,),
+        audience=AUDIENCE,
+        roles=roles,
+        role_claim=role_claim,
+        tenant_claim=tenant_claim,
+        algorithms=algorithms,
+    )
+    tokens = OidcTokens(settings, "unattributed", clock, lambda: clock.now_ns / 10**9)
     joined(tokens)
     return tokens
 
@@ -141,19 +156,44 @@ def test_no_forged_token_is_believed(issuer: Issuer, clock: Clock) -> None:
     assert "http://127.0.0.1:9/keys" not in issuer.asked
 
 
+def rotated(issuer: Issuer, tokens: OidcTokens, clock: Clock) -> None:
+    """The issuer has another key now, and it is known."""
+    issuer.keys[0]["kid"] = "r2"
+    clock.advance(AGAIN_S_MIN)
+    with pytest.raises(Transient):
+        tokens.principal(issuer.token("r2"))
+    joined(tokens)
+
+
 def test_a_verified_token_is_believed_no_longer_than_it_says(issuer: Issuer, clock: Clock) -> None:
-    """It is remembered for a minute, or to its end if that is sooner; and not too many are."""
+    """It is remembered for a minute, or to its end if that is sooner: then it is verified again, by today's keys."""
     tokens = believing(issuer, clock)
-    short = issuer.token(exp=clock.now_ns // 10**9 + 10)
-    tokens.principal(short)
-    clock.advance(10 + LEEWAY_S + 1)
-    remembered = tokens._remembered
-    assert all(until_s <= clock.seconds for _, until_s in remembered.values())
-    long = issuer.token()
-    for _ in range(3):
+    short, long = issuer.token(exp=int(time.time()) + 10), issuer.token()
+    for token in (short, long):
+        tokens.principal(token)
+    rotated(issuer, tokens, clock)
+    for token in (short, long):
+        tokens.principal(token)
+    clock.advance(12 + LEEWAY_S - AGAIN_S_MIN)
+    tokens.principal(long)
+    with pytest.raises(Unauthenticated):
+        tokens.principal(short)
+    clock.advance(REMEMBERED_S)
+    with pytest.raises(Unauthenticated):
         tokens.principal(long)
-    assert [round(until_s - clock.seconds) for _, until_s in remembered.values()][-1] == REMEMBERED_S
-    assert len(remembered) == 2 <= REMEMBERED_MAX
+
+
+def test_the_memory_of_tokens_is_bounded(issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that was verified longest ago is forgotten, and verified again when it comes."""
+    monkeypatch.setattr(oidc, "REMEMBERED_MAX", 1)
+    tokens = believing(issuer, clock)
+    first, second = issuer.token(sub="1"), issuer.token(sub="2")
+    tokens.principal(first)
+    tokens.principal(second)
+    rotated(issuer, tokens, clock)
+    tokens.principal(second)
+    with pytest.raises(Unauthenticated):
+        tokens.principal(first)
 
 
 def test_an_issuer_that_does_not_answer_loses_nobody_anything(issuer: Issuer, clock: Clock) -> None:
@@ -196,16 +236,19 @@ def test_a_key_that_is_new_is_looked_for_before_it_is_refused(issuer: Issuer, cl
         tokens.principal(issuer.token("r1"))
 
 
+ABOUT, KEYS, NONE = "/.well-known/openid-configuration", "/keys", dict[str, str]()
+
+
 @pytest.mark.parametrize(
     ("path", "answer"),
     [
-        ("/keys", (302, {"location": "/other"}, b"")),
-        ("/.well-known/openid-configuration", (301, {"location": "/other"}, b"")),
-        ("/.well-known/openid-configuration", (200, {}, b'{"issuer": "http://127.0.0.1:1", "jwks_uri": "x"}')),
-        ("/keys", (200, {}, b"[" * 10_000)),
-        ("/keys", (200, {}, b'{"keys": [1, {"kid": 1}, {"kid": "r1", "kty": "oct", "k": "AAAA"}]}')),
-        ("/keys", (200, {}, b'{"keys": "' + b"x" * 300_000 + b'"}')),
-        ("/keys", (200, {}, b"{}")),
+        (KEYS, (302, {"location": "/other"}, b"")),
+        (ABOUT, (301, {"location": "/other"}, b"")),
+        (ABOUT, (200, NONE, b'{"issuer": "http://127.0.0.1:1", "jwks_uri": "x"}')),
+        (KEYS, (200, NONE, b"[" * 10_000)),
+        (KEYS, (200, NONE, b'{"keys": [1, {"kid": 1}, {"kid": "r1", "kty": "oct", "k": "AAAA"}]}')),
+        (KEYS, (200, NONE, b'{"keys": "' + b"x" * 300_000 + b'"}')),
+        (KEYS, (200, NONE, b"{}")),
     ],
 )
 def test_keys_come_from_the_issuer_and_nowhere_else(
@@ -242,7 +285,7 @@ def test_roles_come_by_a_stated_table(issuer: Issuer, clock: Clock) -> None:
     assert given("writers") == (Role.INGEST, "acme", "acme")
     assert given(["finance", "else"]) == (Role.READ, "*", "unattributed")
     assert given(["finance", "root"], org=None) == (Role.ADMIN, "*", "unattributed")
-    for groups, org in (
+    cases: list[tuple[object, object]] = [
         ("ingest", "acme"),
         (None, "acme"),
         ([], "acme"),
@@ -251,7 +294,8 @@ def test_roles_come_by_a_stated_table(issuer: Issuer, clock: Clock) -> None:
         ("writers", ["acme", "*"]),
         ("writers", "a,b"),
         ("writers", ""),
-    ):
+    ]
+    for groups, org in cases:
         with pytest.raises(Denied):
             given(groups, org)
     for wrong in ("writers", "writers=write", "root=admin", "=read", "x=read:acme"):
