@@ -69,7 +69,10 @@ class KeyRing:
 
     def principal(self, entry: Entry) -> Principal:
         """Who shows this entry's key: made once."""
-        return self._principals[entry.id]
+        known = self._principals.get(entry.id)
+        if known is None:
+            known = self._principals[entry.id] = entry.principal
+        return known
 
     def used(self, entry: Entry, source: Callable[[], str]) -> None:
         """Remember that a key was used; it is written by and by."""
@@ -148,7 +151,7 @@ class KeyRing:
             self._seen = seen
 
     def _take(self, entries: list[Entry]) -> None:
-        self._principals = {entry.id: entry.principal for entry in entries}
+        self._principals.clear()
         self._by_id = {entry.id: entry for entry in entries}
         self._by_certificate = {
             entry.certificate: entry for entry in entries if entry.certificate and entry.revoked_ns is None

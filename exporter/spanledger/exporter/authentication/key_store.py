@@ -8,9 +8,9 @@ import os
 import sqlite3
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, NamedTuple
 
 from spanledger.exporter.authentication.principal import Principal, Role
 from spanledger.exporter.credential import Credential
@@ -43,18 +43,17 @@ PRAGMA user_version = {_VERSION};
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One key, or one client certificate's name, and what it may do. Times in nanoseconds since 1970."""
 
     id: str
-    secret_sha256: bytes | None = None
-    certificate: str | None = None
-    """`URI:…`, `DNS:…` or `CN:…`."""
     role: str
     scope: str
     tenant: str
     created_ns: int
+    secret_sha256: bytes | None = None
+    certificate: str | None = None
+    """`URI:…`, `DNS:…` or `CN:…`."""
     expires_ns: int | None = None
     revoked_ns: int | None = None
     first_used_ns: int | None = None
@@ -82,7 +81,7 @@ class Use:
     source: str
 
 
-_COLUMNS: Final = tuple(field.name for field in fields(Entry))
+_COLUMNS: Final = Entry._fields
 
 
 class KeyStore:
@@ -98,7 +97,7 @@ class KeyStore:
         holes = ", ".join(f":{name}" for name in _COLUMNS)
         try:
             with self._changing() as change:
-                change.execute(f"INSERT INTO keys ({names}) VALUES ({holes})", _row(entry))  # noqa: S608 (own names)
+                change.execute(f"INSERT INTO keys ({names}) VALUES ({holes})", entry._asdict())  # noqa: S608 (own names)
         except sqlite3.IntegrityError as error:
             msg = f"{entry.certificate} is bound already: revoke that entry first"
             raise ConfigurationError(msg) from error
@@ -172,7 +171,7 @@ def read(connection: sqlite3.Connection) -> list[Entry]:
         msg = "a newer spanledger wrote it" if version > _VERSION else "nothing was ever written to it"
         raise sqlite3.DatabaseError(msg)
     rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM keys ORDER BY created_ns, id")  # noqa: S608
-    return [Entry(**dict(zip(_COLUMNS, cast("tuple[object, ...]", row), strict=True))) for row in rows]  # pyright: ignore[reportArgumentType] (as the table has them)
+    return [Entry._make(row) for row in rows]
 
 
 def check_private(file: Path) -> None:
@@ -187,7 +186,3 @@ def _prepare(file: Path) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     check_private(file)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, _MODE))
-
-
-def _row(entry: Entry) -> dict[str, object]:
-    return {name: getattr(entry, name) for name in _COLUMNS}

@@ -179,6 +179,9 @@ def test_a_verified_token_is_believed_no_longer_than_it_says(issuer: Issuer, clo
     with pytest.raises(Unauthenticated):
         tokens.principal(short)
     clock.advance(REMEMBERED_S)
+    with pytest.raises(Transient):
+        tokens.principal(long)
+    joined(tokens)
     with pytest.raises(Unauthenticated):
         tokens.principal(long)
 
