@@ -6,7 +6,7 @@ resemble each other. Such a *closure* is what settlement looks at, and what is f
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -35,6 +35,10 @@ class Unknown(NamedTuple):
     responses: dict[bytes, str]
     """Response charge → response id."""
     likenesses: set[int]
+
+
+# A sender may make up service names without end; each that is kept apart takes some 400 bytes.
+SERVICES_MAX: Final = 16_384
 
 
 class Trace(msgspec.Struct, eq=False):
@@ -69,6 +73,8 @@ class Memory:
         self._tellers: dict[TraceKey, Teller] = {}
         """(scope, service) → who tells of its calls."""
         self._told_by_several: set[TraceKey] = set()
+        self._too_many = False
+        """Whether there are more services than are kept apart: then likes are looked for as if several told of each."""
         self._likes: dict[int, Timeline] = {}
         """Likeness → the claims that have it, for services of which several tell."""
         self._told_by_one: dict[TraceKey, list[Standing]] = {}
@@ -85,12 +91,25 @@ class Memory:
             self.traces.move_to_end(key)
         return trace
 
+    @property
+    def services(self) -> int:
+        """How many services are kept apart."""
+        return len(self._tellers)
+
     def tell(self, service: TraceKey, teller: Teller) -> None:
         """Know that somebody tells of a service's calls; from the second teller on, likes are looked for."""
+        if self._too_many:
+            return
         if self._tellers.setdefault(service, teller) != teller and service not in self._told_by_several:
             self._told_by_several.add(service)
-            for standing in self._remembered(self._told_by_one.pop(service, [])):
-                self._tie_likes(self.traces[standing.trace_key], standing)
+            self._tie_told_by_one(self._told_by_one.pop(service, []))
+        if len(self._tellers) > SERVICES_MAX:
+            self._too_many = True
+            told, self._told_by_one = self._told_by_one, {}
+            for standings in told.values():
+                self._tie_told_by_one(standings)
+            self._tellers.clear()
+            self._told_by_several.clear()
 
     def unknown(self, standings: Sequence[Standing]) -> Unknown:
         """The traces, responses and likenesses of some claims that are not in memory."""
@@ -103,7 +122,7 @@ class Memory:
                 unknown.traces.add(key)
             if (charge_id := standing.response_charge) and charge_id not in self._responses:
                 unknown.responses[charge_id] = standing.claim.response_id
-            if standing.likeness and (standing.in_two or _service(standing) in self._told_by_several):
+            if standing.likeness and (standing.in_two or self._several_tell(_service(standing))):
                 unknown.likenesses.update(key for key in likenesses_near(standing.likeness) if key not in self._whole)
         return unknown
 
@@ -137,7 +156,7 @@ class Memory:
         if standing.likeness:
             service = _service(standing)
             self.tell(service, standing.teller)
-            if standing.in_two or service in self._told_by_several:
+            if standing.in_two or self._several_tell(service):
                 self._tie_likes(trace, standing)
             else:
                 self._told_by_one.setdefault(service, []).append(standing)
@@ -168,6 +187,13 @@ class Memory:
             self._forgotten += len(trace.claims)
         if self._forgotten > self.claims:
             self._tidy()
+
+    def _several_tell(self, service: TraceKey) -> bool:
+        return self._too_many or service in self._told_by_several
+
+    def _tie_told_by_one(self, standings: Iterable[Standing]) -> None:
+        for standing in self._remembered(standings):
+            self._tie_likes(self.traces[standing.trace_key], standing)
 
     def _tie_likes(self, trace: Trace, standing: Standing) -> None:
         own = standing.in_two

@@ -1,7 +1,8 @@
 import msgspec
+import pytest
 from support.settling import SECOND_NS, claim, net, settle, standing
 
-from spanledger.exporter.settle import Settlement, Settler
+from spanledger.exporter.settle import Settlement, Settler, memory
 from spanledger.schemas.claim import Claim
 
 
@@ -179,3 +180,20 @@ def test_explicit_work_inside_a_call_is_work_of_its_own() -> None:
     assert net(settle([asked, pages])) == net(settle([asked])) + net(settle([pages]))
     agent = claim(1, role="rollup")
     assert net(settle([agent, pages])) == net(settle([agent])) + net(settle([pages]))
+
+
+@pytest.mark.parametrize("services", [0, 2, 100])
+def test_made_up_services_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch, services: int) -> None:
+    """Beyond a bound likes are looked for in every service: slower, and the same answer, whenever it is reached."""
+    monkeypatch.setattr(memory, "SERVICES_MAX", services)
+    settler = Settler()
+    callback = claim(1, emitter="framework", trace=1, seconds=(0, 10))
+    made_up = [claim(number, trace=number, service=f"made-up-{number}") for number in range(10, 20)]
+    client = claim(2, response_id="r", trace=2, seconds=(1, 9))
+    batches = ([callback], made_up, [client])
+    settled = [settler.settle(map(standing, batch), 20 * SECOND_NS) for batch in batches]
+    assert net(*settled)["acme", "input_tokens"] == 1100
+    kept = memory.Memory()
+    for number in range(200):
+        kept.tell(("*", f"made-up-{number}"), ("traces", "client"))
+        assert kept.services <= services
