@@ -6,11 +6,8 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip("jwt")
-
 import jwt
+import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from support.issuer import AUDIENCE, Issuer, issuing
