@@ -16,14 +16,16 @@ AUDIENCE = "spanledger"
 
 
 class Issuer:
-    """Signs with an RSA key `r1` and a P-256 key `e1`; what it answers can be changed."""
+    """Signs with an RSA key `r1`, which as `p1` is for PS256 only, and a P-256 key `e1`; its answers can be changed."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.rsa = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.ec = ec.generate_private_key(ec.SECP256R1())
+        public = RSAAlgorithm.to_jwk(self.rsa.public_key(), as_dict=True)
         self.keys: list[dict[str, Any]] = [
-            RSAAlgorithm.to_jwk(self.rsa.public_key(), as_dict=True) | {"kid": "r1", "use": "sig"},
+            public | {"kid": "r1", "use": "sig"},
+            public | {"kid": "p1", "alg": "PS256"},
             ECAlgorithm.to_jwk(self.ec.public_key(), as_dict=True) | {"kid": "e1", "alg": "ES256"},
         ]
         self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}

