@@ -127,6 +127,16 @@ def test_a_thousand_tenants_with_the_same_ids_stay_apart(desk: Desk, tmp_path: P
     assert (seen["ledger_events"], seen["ledger_claims"]) == (TENANTS, TENANTS)
 
 
+def test_what_was_taken_is_its_tenants_whatever_becomes_of_the_key(desk: Desk, tmp_path: Path) -> None:
+    """Who pays is written with the usage when it is taken; posting asks nobody again, not even where keys are gone."""
+    keys = Keys(tmp_path / "keys.sqlite")
+    asyncio.run(_sent(desk, keys, [keys.create(scope_of(0))]))
+    keys.store.file.unlink()
+    desk.restart()
+    desk.post()
+    assert desk.store.query("SELECT tenant, input_tokens FROM charges") == [(payer_of(0), 1000)]
+
+
 TABLES = (
     "SELECT table FROM system.columns WHERE database = currentDatabase() AND name = 'tenant' AND table IN"
     " (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree')"

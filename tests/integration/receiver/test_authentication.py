@@ -1,6 +1,8 @@
 import json
 import socket
-from collections.abc import Generator
+import threading
+from collections.abc import Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import cast
@@ -10,13 +12,20 @@ import pytest
 from google.rpc import code_pb2
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.trace import SpanContext
 from support.keys import Keys
-from support.receiving import JSON, PROTOBUF, Receiving, receiving
+from support.receiving import JSON, PATIENCE_S, PROTOBUF, Receiving, receiving
 
+from spanledger.exporter.authentication import Authenticator, Peer, Principal
 from spanledger.exporter.authentication.api_key import new_key
 from spanledger.exporter.authentication.failures_by_source import BURST
 from spanledger.exporter.authentication.key_ring import BELIEVED_S_MAX, LOOK_S
 from spanledger.exporter.credential import Credential
+from spanledger.exporter.failures import Transient
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
@@ -139,3 +148,46 @@ def test_a_source_without_a_key_is_slowed_down(asking: Receiving, keys: Keys) ->
     assert slowed.failure().code == code_pb2.RESOURCE_EXHAUSTED
     assert call(asking, b"")[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert asking.post(b"", authorization=f"Bearer {key.text}").status == 200
+
+
+class Watching(Authenticator):
+    """Says when somebody was told to come again."""
+
+    def __init__(self, keys: Keys) -> None:
+        super().__init__(keys=keys.ring, clock=keys.clock)
+        self.told = threading.Event()
+
+    def principal(self, headers: Mapping[str, str], peer: Peer) -> Principal:
+        """As ever."""
+        try:
+            return super().principal(headers, peer)
+        except Transient:
+            self.told.set()
+            raise
+
+
+@pytest.mark.parametrize("door", ["grpc", "http"])
+def test_a_stock_exporter_keeps_its_spans_while_the_key_store_is_away(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    """With the key where any SDK is told it, `OTEL_EXPORTER_OTLP_HEADERS`: nothing is lost, and it need not know."""
+    key, authenticator = keys.create("acme"), Watching(keys)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer%20{key.text}")
+    hidden = keys.store.file.with_name("hidden")
+    with receiving(authenticator=authenticator) as receiver, ThreadPoolExecutor(1) as thread:
+        exporter = (
+            GrpcSpanExporter(endpoint=receiver.grpc, insecure=True)
+            if door == "grpc"
+            else HttpSpanExporter(endpoint=f"{receiver.http}/v1/traces")
+        )
+        spans = [ReadableSpan("chat", SpanContext(1, 1, is_remote=False))]
+        assert exporter.export(spans) is SpanExportResult.SUCCESS
+        keys.store.file.rename(hidden)
+        keys.clock.advance(LOOK_S + BELIEVED_S_MAX)
+        under_way = thread.submit(exporter.export, spans)
+        assert authenticator.told.wait(PATIENCE_S)
+        hidden.rename(keys.store.file)
+        keys.clock.advance(LOOK_S)
+        assert under_way.result(PATIENCE_S) is SpanExportResult.SUCCESS
+        exporter.shutdown()
+        assert [taken.credential.tenant for taken in receiver.intake.taken] == ["acme", "acme"]
