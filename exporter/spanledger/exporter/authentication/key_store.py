@@ -131,7 +131,7 @@ class KeyStore:
 
     @contextmanager
     def _changing(self) -> Generator[sqlite3.Connection]:
-        with self._told(), closing(_connect_to_change(self.file)) as connection:
+        with self._told(), closing(_opened(self.file, BUSY_S_MAX)) as connection:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
             with connection:
@@ -153,15 +153,21 @@ class KeyStore:
 
 
 def connect(file: Path) -> sqlite3.Connection:
-    """Open for reading only, from any thread, without waiting for anybody. Raises `sqlite3.Error`."""
-    return sqlite3.connect(
-        f"{file.as_uri()}?mode=ro", uri=True, timeout=0, isolation_level=None, check_same_thread=False
-    )
+    """Open for reading, from any thread, without waiting for anybody. Raises `sqlite3.Error`.
+
+    As a reader who may write, where that is allowed: a change that a power cut broke off is taken back by the next one
+    who opens the file, and nobody else can do that.
+    """
+    connection = _opened(file, 0)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
 
 
-def _connect_to_change(file: Path) -> sqlite3.Connection:
+def _opened(file: Path, wait_s: float) -> sqlite3.Connection:
     """Open a file that is there: SQLite would make a new one, and not only for its owner."""
-    return sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=BUSY_S_MAX, isolation_level=None)
+    return sqlite3.connect(
+        f"{file.as_uri()}?mode=rw", uri=True, timeout=wait_s, isolation_level=None, check_same_thread=False
+    )
 
 
 def read(connection: sqlite3.Connection) -> list[Entry]:

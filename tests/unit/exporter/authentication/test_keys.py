@@ -140,6 +140,22 @@ def test_a_key_store_that_is_being_written_keeps_nobody_out(keys: Keys) -> None:
             keys.authenticator.principal(bearer(new_key()), UNKNOWN_PEER)
 
 
+def test_a_change_that_a_power_cut_broke_off_keeps_nobody_out(keys: Keys, tmp_path: Path) -> None:
+    """What lies on the disk in the middle of one: the next reader takes it back, and every key is as it was before."""
+    key, *_ = keys.create_many(["acme"] * 200)
+    broken = Keys(tmp_path / "broken" / "keys.sqlite")
+    broken.store.file.parent.mkdir()
+    with closing(sqlite3.connect(keys.store.file, isolation_level=None)) as writer:
+        # So that pages are written before the commit.
+        writer.execute("PRAGMA cache_size = 1")
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE keys SET role = 'admin', last_source = hex(randomblob(500))")
+        for file in tmp_path.glob("keys.sqlite*"):
+            (broken.store.file.parent / file.name).write_bytes(file.read_bytes())
+    assert broken.store.file.with_name("keys.sqlite-journal").stat().st_size > 0
+    assert broken.authenticator.principal(bearer(key), UNKNOWN_PEER).role is Role.INGEST
+
+
 def test_the_last_use_of_a_key_is_written(keys: Keys) -> None:
     """By and by, and at the end: when, and from where."""
     key, idle = keys.create(), keys.create()
