@@ -20,4 +20,7 @@ WORKDIR /var/lib/spanledger
 VOLUME /var/lib/spanledger
 EXPOSE 4317 4318
 ENTRYPOINT ["spanledger"]
-CMD ["serve", "--store", "/var/lib/spanledger/store", "--grpc", "0.0.0.0:4317", "--http", "0.0.0.0:4318"]
+# Inside a container every address is the container's own; publishing a port is what opens it. With keys in the store's
+# folder (spanledger keys create) senders are asked for them all the same: docs/access.md.
+CMD ["serve", "--store", "/var/lib/spanledger/store", "--grpc", "0.0.0.0:4317", "--http", "0.0.0.0:4318", \
+     "--insecure-public"]

@@ -70,7 +70,7 @@ pin: ## renew requirements/*.txt from pyproject.toml (needs uv)
 	$(call compile,run)
 	$(call compile,dev,--group dev --group instrumented --constraint requirements/run.txt)
 
-compile = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra server --group build $(2) \
+compile = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra server --extra oidc --group build $(2) \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --upgrade --custom-compile-command "make pin" \
 	--output-file requirements/$(1).txt
 

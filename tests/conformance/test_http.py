@@ -20,7 +20,6 @@ from support.journaling import Journaling, journaling
 from support.otlp import chat, request, span
 from support.receiving import JSON, PATIENCE_S, PROTOBUF, MemoryIntake, receiving
 
-from spanledger.exporter import pipeline
 from spanledger.exporter.journal import Signal
 from spanledger.exporter.pipeline import Pipeline
 from spanledger.exporter.receiver import otlp_http

@@ -97,4 +97,3 @@ def _charged(store: Path) -> tuple[int, int]:
 
 def _peak_kb(pid: int) -> int:
     return int(Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0])
-

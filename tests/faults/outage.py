@@ -116,4 +116,3 @@ def _charged(url: str) -> int:
     charged, tokens = int(row["requests"] or 0), int(row["input"] or 0)
     assert tokens == charged * INPUT_TOKENS
     return charged
-

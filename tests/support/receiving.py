@@ -11,6 +11,8 @@ from typing import TypeVar
 
 from google.rpc.status_pb2 import Status
 
+from spanledger.exporter.access_settings import AccessSettings, TlsSettings
+from spanledger.exporter.authentication import Authenticator
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.journal import Signal
 from spanledger.exporter.receiver import Answer, Intake
@@ -134,6 +136,8 @@ def receiving(
     http_prefix: str = "",
     body_bytes_max: int = BODY_BYTES_MAX,
     into: Intake | None = None,
+    authenticator: Authenticator | None = None,
+    tls: TlsSettings | None = None,
 ) -> Generator[Receiving]:
     """A receiver that is started, and drained at the end; `into` takes its requests in the place of memory."""
     loop = asyncio.new_event_loop()
@@ -148,8 +152,9 @@ def receiving(
         http=ANY_PORT,
         body_bytes_max=body_bytes_max,
         http_prefix=http_prefix,
+        access=AccessSettings(tls=tls),
     )
-    receiver = Receiver(settings, into or intake, ready=lambda: ready, limits=limits)
+    receiver = Receiver(settings, into or intake, ready=lambda: ready, limits=limits, authenticator=authenticator)
     running = Receiving(receiver, intake, loop)
     try:
         # grpc.aio binds its server to the loop it is made in.

@@ -4,14 +4,22 @@ The real Collector and the real containers are not started here; the choices tha
 from the files.
 """
 
+import argparse
+import json
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import pytest
 import yaml
 
+from spanledger.exporter.authentication.guard import guard
 from spanledger.exporter.settings import BODY_BYTES_MAX, is_clickhouse
+from spanledger.ledger.cli import serve
+from spanledger.ledger.cli.options import settings_of
+from spanledger.schemas import ConfigurationError
 
 ROOT: Final = Path(__file__).parent.parent.parent
 GATEWAY: Final = yaml.safe_load((ROOT / "collector-config" / "gateway.yaml").read_text())
@@ -74,6 +82,23 @@ def test_compose_publishes_on_loopback_only() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert published
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
+
+
+def test_the_containers_doors_open(tmp_path: Path) -> None:
+    """Inside a container a server listens on every address: both commands say that this is meant, as it has to be."""
+    dockerfile = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    (image,) = [line.removeprefix("CMD ") for line in dockerfile.splitlines() if line.startswith("CMD ")]
+    for command in (SERVICES["receiver"]["command"], json.loads(image)):
+        assert command.pop(0) == "serve"
+        parser = argparse.ArgumentParser()
+        serve.add_options(parser)
+        for meant in (True, False):
+            said = [word for word in command if meant or word != "--insecure-public"]
+            options = parser.parse_args([*said, "--store", str(tmp_path), "--data", str(tmp_path / "journal")])
+            settings = settings_of(options)
+            assert (settings.grpc.host, settings.http.host) == ("0.0.0.0", "0.0.0.0")  # noqa: S104 (read, not bound)
+            with nullcontext() if meant else pytest.raises(ConfigurationError, match="other machines"):
+                guard(settings, [("--grpc", settings.grpc), ("--http", settings.http)])
 
 
 def test_what_must_survive_a_restart_is_on_a_volume() -> None:

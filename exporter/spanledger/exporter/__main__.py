@@ -10,6 +10,7 @@ from spanledger.exporter.settings import Settings, load
 from spanledger.schemas import SpanledgerError
 
 if TYPE_CHECKING:
+    from spanledger.exporter.authentication.guard import Guard
     from spanledger.exporter.pipeline import Pipeline
 
 
@@ -17,7 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Take OTLP and post it until a signal comes. Return 0, or the exit code of what went wrong."""
     options = _parser().parse_args(arguments)
     try:
-        return _run(load(store=options.store, data=options.data, grpc=options.grpc, http=options.http))
+        stated = {name: value for name, value in vars(options).items() if isinstance(value, str)}
+        return _run(load(None, **stated))
     except SpanledgerError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -25,31 +27,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(settings: Settings) -> int:
     # The engine and grpc take a second to load: not for a wrong setting, and not for --help.
+    from spanledger.exporter.authentication.guard import guard  # noqa: PLC0415
+
+    guarded = guard(settings, [("--grpc", settings.grpc), ("--http", settings.http)])
     from spanledger.exporter.pipeline import open_pipeline  # noqa: PLC0415
     from spanledger.exporter.throughput import favour_throughput  # noqa: PLC0415
 
     favour_throughput()
-    return asyncio.run(_serve(settings, open_pipeline(settings)))
+    return asyncio.run(_serve(settings, open_pipeline(settings), guarded))
 
 
-async def _serve(settings: Settings, pipeline: "Pipeline") -> int:
+async def _serve(settings: Settings, pipeline: "Pipeline", guarded: "Guard") -> int:
     from spanledger.exporter.receiver.server import Receiver  # noqa: PLC0415
     from spanledger.exporter.receiver.stopping import stop_on_signals, until_over  # noqa: PLC0415
 
     stopped = stop_on_signals()
-    receiver = Receiver(settings, pipeline.intake, ready=pipeline.ready)
+    receiver = Receiver(settings, pipeline.senders_intake(), ready=pipeline.ready, authenticator=guarded.otlp)
     failed = pipeline.writer.failed
     try:
         await receiver.start()
         pipeline.start()
-        doors = f"OTLP/gRPC on {receiver.grpc_address}, OTLP/HTTP on http://{receiver.http_address}"
-        sys.stdout.write(f"{doors}, store {pipeline.store.url}\n")
+        scheme = "https" if settings.access.tls else "http"
+        doors = f"OTLP/gRPC on {receiver.grpc_address}, OTLP/HTTP on {scheme}://{receiver.http_address}"
+        sys.stdout.write(f"{doors}, store {pipeline.store.url}\n{guarded.told}\n")
         sys.stdout.flush()
         await until_over(stopped, failed.is_set)
         await receiver.drain()
     finally:
         # In a thread, so that a second signal still ends the process.
         await asyncio.to_thread(pipeline.close)
+        guarded.api.close()
     if failed.is_set():
         sys.stderr.write(f"the journal in {settings.data} failed: check the disk, then start again\n")
     return 3 if failed.is_set() else 0
@@ -61,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", metavar="DIR", help="the journal folder (default: STORE/journal)")
     parser.add_argument("--grpc", metavar="[HOST:]PORT", help="where OTLP/gRPC listens (default: 127.0.0.1:4317)")
     parser.add_argument("--http", metavar="[HOST:]PORT", help="where OTLP/HTTP listens (default: 127.0.0.1:4318)")
+    parser.add_argument(
+        "--insecure-public",
+        action="store_const",
+        const="true",
+        help="listen for other machines without asking who is there",
+    )
     return parser
 
 

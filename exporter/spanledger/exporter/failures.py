@@ -19,3 +19,15 @@ class TooLarge(Permanent):
 
 class Transient(Refused):
     """Nothing is wrong with the request; the journal cannot take it now. The sender should retry."""
+
+
+class Throttled(Transient):
+    """One sender, or one tenant, is over its rate: it should come back later, and nobody else is affected."""
+
+
+class Unauthenticated(Refused):
+    """Nobody we know: the credential is missing, wrong, expired or revoked. Never said while we cannot tell."""
+
+
+class Denied(Refused):
+    """Somebody we know, who may not do this."""

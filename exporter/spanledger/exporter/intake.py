@@ -14,6 +14,7 @@ from spanledger.exporter.sift import Handoff, Mask, Pseudonyms, Sifted, sift
 from spanledger.exporter.sift.bounds import bounded
 from spanledger.exporter.sift.sift import RESOURCES_MAX
 from spanledger.exporter.sift.wire import REQUEST, WireError
+from spanledger.exporter.tenant_rates import TenantRates
 
 # An SDK's batch is sifted within milliseconds. A larger one would hold up every other answer (12 MiB: 3 s, measured),
 # so it is sifted beside them, one at a time. Files are read in pieces of this size, and stay in their order.
@@ -27,7 +28,12 @@ class Intake:
     """Sift, journal, answer. One instance serves every door of a process."""
 
     def __init__(
-        self, writer: JournalWriter, handoff: Handoff | None = None, pseudonyms: Pseudonyms | None = None
+        self,
+        writer: JournalWriter,
+        handoff: Handoff | None = None,
+        pseudonyms: Pseudonyms | None = None,
+        *,
+        rates: TenantRates | None = None,
     ) -> None:
         """Journal what is kept through `writer`, with `pseudonyms` for persons if there are any.
 
@@ -36,24 +42,33 @@ class Intake:
         self._pseudonyms = pseudonyms
         self._writer = writer
         self._handoff = handoff
+        self._rates = rates or TenantRates()
         self._told_of_metrics = False
         self._beside = ThreadPoolExecutor(1, "spanledger-sift")
+
+    def within(self, rates: TenantRates) -> "Intake":
+        """The same intake, for senders that are held to these rates."""
+        return Intake(self._writer, self._handoff, self._pseudonyms, rates=rates)
 
     async def __call__(self, signal: Signal, body: bytes, credential: Credential) -> Answer:
         """Accept one OTLP protobuf request; returns after its usage spans (log records) are on disk (`fdatasync`).
 
-        Raises `Permanent` (cannot be decoded), `TooLarge` (over a limit) or `Transient` (cannot be journaled now).
+        Raises `Permanent` (cannot be decoded), `TooLarge` (over a limit), `Throttled` (its tenant is over its rate)
+        or `Transient` (cannot be journaled now).
         """
+        self._rates.check(credential)
         charged = signal.charged
         if charged is None:
             answer = acknowledged(body)
             self._tell_of_metrics()
+            self._rates.spend(credential, spans=0, body_bytes=len(body))
             return answer
         mask = Mask(self._pseudonyms, credential) if self._pseudonyms else None
         if len(body) <= INLINE_BYTES_MAX:
             sifted = sift(body, charged, mask)
         else:
             sifted = await asyncio.get_running_loop().run_in_executor(self._beside, sift, body, charged, mask)
+        self._rates.spend(credential, spans=sifted.received, body_bytes=len(body))
         if sifted.payload:
             entry = Entry(
                 payload=sifted.payload,

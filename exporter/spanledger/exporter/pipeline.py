@@ -12,6 +12,7 @@ from spanledger.exporter.settings import Settings
 from spanledger.exporter.sift import Handoff, pseudonyms_under
 from spanledger.exporter.store import Store, open_store
 from spanledger.exporter.store.migrations import migrate
+from spanledger.exporter.tenant_rates import TenantRates
 
 
 class Pipeline:
@@ -28,6 +29,12 @@ class Pipeline:
         self.prices = PriceShelf(settings.prices, must_exist=settings.prices_stated)
         self.poster = Poster(store, settings.data, handoff, self.prices)
         self._background = BackgroundPoster(self.poster, lambda: self._mark(RecordType.TICK))
+
+    def senders_intake(self) -> Intake:
+        """The intake for what comes through doors: files and this process's own usage are not held to a rate."""
+        access = self.settings.access
+        rates = TenantRates(spans_per_s=access.spans_per_s, bytes_per_s=access.bytes_per_s)
+        return self.intake.within(rates)
 
     def start(self) -> None:
         """Post in the background from now on. Raises `ConfigurationError` while no price book can be made."""

@@ -6,15 +6,16 @@ Order: flag, `SPANLEDGER_*`, the predecessors' `LEDGER_*` / `TOKENLEDGER_*`, the
 
 import os
 import re
-import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from platformdirs import user_data_path
 
+from spanledger.exporter.access_settings import AccessSettings, read_access
+from spanledger.exporter.setting_values import first, secret, switch
 from spanledger.schemas import ConfigurationError
 from spanledger.schemas.claim import UNATTRIBUTED
 
@@ -28,9 +29,6 @@ BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 BODY_BYTES_CEILING: Final = 64 * 1024 * 1024
 
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
-# What a digest of 256 bits can use, and what nobody guesses; a file larger than a page is some other file.
-SECRET_BYTES_MIN: Final = 32
-SECRET_BYTES_MAX: Final = 4096
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -84,6 +82,8 @@ class Settings:
     """The secret under which persons are renamed before anything is written; empty keeps their names."""
     pseudonym_agents: bool = False
     """Whether agents are renamed, too."""
+    access: AccessSettings = field(default_factory=AccessSettings)
+    """Who may come in."""
 
     def __repr__(self) -> str:
         """Every field but what is secret, which logs and tracebacks would keep."""
@@ -109,7 +109,7 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
     Raises `ConfigurationError` with one sentence that names the wrong setting and the cure.
     """
     env = os.environ if environ is None else environ
-    store = flags.get("store") or _first(env, "SPANLEDGER_STORE", "LEDGER_STORE") or _database_url(env)
+    store = flags.get("store") or first(env, "SPANLEDGER_STORE", "LEDGER_STORE") or _database_url(env)
     store = _checked_store(store or str(user_data_path("spanledger", appauthor=False) / "store"))
     stated = flags.get("data") or env.get("SPANLEDGER_DATA")
     data = Path(stated).expanduser().absolute() if stated else _default_journal(store)
@@ -121,18 +121,21 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
         http=_address("--http", flags.get("http") or env.get("SPANLEDGER_HTTP"), HTTP_PORT),
         api=_address("--api", flags.get("api") or env.get("SPANLEDGER_API"), API_PORT),
         http_prefix=_path_prefix(env.get("SPANLEDGER_HTTP_PREFIX", "")),
-        tenant=flags.get("tenant") or _first(env, "SPANLEDGER_TENANT", "LEDGER_TENANT") or UNATTRIBUTED,
-        environment=_first(env, "SPANLEDGER_ENVIRONMENT", "LEDGER_ENV", "TOKENLEDGER_ENVIRONMENT"),
+        tenant=flags.get("tenant") or first(env, "SPANLEDGER_TENANT", "LEDGER_TENANT") or UNATTRIBUTED,
+        environment=first(env, "SPANLEDGER_ENVIRONMENT", "LEDGER_ENV", "TOKENLEDGER_ENVIRONMENT"),
         otlp_endpoint=_endpoint(env.get("SPANLEDGER_OTLP_ENDPOINT", "")),
         api_key=env.get("SPANLEDGER_API_KEY", ""),
-        prices=_price_places(prices) or (_default_prices(store, data),),
+        prices=_price_places(prices) or (_beside(store, data, "prices"),),
         prices_stated=bool(_price_places(prices)),
         body_bytes_max=_body_bytes(env.get("SPANLEDGER_BODY_BYTES_MAX", "")),
-        sandbox=_switch(env, "SPANLEDGER_SANDBOX", "LEDGER_SANDBOX_MODE"),
-        require_tenant=_switch(env, "SPANLEDGER_REQUIRE_TENANT", "LEDGER_REQUIRE_TENANT"),
+        sandbox=switch(env, "SPANLEDGER_SANDBOX", "LEDGER_SANDBOX_MODE"),
+        require_tenant=switch(env, "SPANLEDGER_REQUIRE_TENANT", "LEDGER_REQUIRE_TENANT"),
         log_level=_log_level(env),
-        pseudonym_key=_secret(env, "SPANLEDGER_PSEUDONYM_KEY_FILE"),
-        pseudonym_agents=_switch(env, "SPANLEDGER_PSEUDONYM_AGENTS"),
+        pseudonym_key=secret(env, "SPANLEDGER_PSEUDONYM_KEY_FILE"),
+        pseudonym_agents=switch(env, "SPANLEDGER_PSEUDONYM_AGENTS"),
+        access=read_access(
+            env, _beside(store, data, "keys.sqlite"), insecure_public=bool(flags.get("insecure_public"))
+        ),
     )
 
 
@@ -141,12 +144,8 @@ def is_clickhouse(store: str) -> bool:
     return store.split("://", 1)[0] in CLICKHOUSE_SCHEMES and "://" in store
 
 
-def _first(env: Mapping[str, str], *names: str) -> str:
-    return next((env[name] for name in names if env.get(name)), "")
-
-
 def _database_url(env: Mapping[str, str]) -> str:
-    url = _first(env, "DATABASE_URL")
+    url = first(env, "DATABASE_URL")
     return url if is_clickhouse(url) else ""
 
 
@@ -187,9 +186,9 @@ def _price_places(stated: str) -> tuple[Path, ...]:
     return tuple(Path(place.strip()).expanduser().absolute() for place in stated.split(os.pathsep) if place.strip())
 
 
-def _default_prices(store: str, data: Path) -> Path:
-    """`STORE/prices`, or for a ClickHouse store a folder beside the journal, named after it."""
-    return data.with_name(f"{data.name}-prices") if is_clickhouse(store) else Path(store) / "prices"
+def _beside(store: str, data: Path, name: str) -> Path:
+    """`STORE/name`, or for a ClickHouse store a path beside the journal, named after it."""
+    return data.with_name(f"{data.name}-{name}") if is_clickhouse(store) else Path(store) / name
 
 
 def _address(flag: str, text: str | None, port_default: int) -> Address:
@@ -219,37 +218,9 @@ def _endpoint(url: str) -> str:
     return url.rstrip("/")
 
 
-def _secret(env: Mapping[str, str], name: str) -> bytes:
-    """The contents of the file that a setting names, which nobody else may read; empty if it names none."""
-    if not (stated := env.get(name, "")):
-        return b""
-    try:
-        with Path(stated).expanduser().open("rb") as file:
-            is_shared = os.fstat(file.fileno()).st_mode & (stat.S_IROTH | stat.S_IWOTH)
-            secret = file.read(SECRET_BYTES_MAX).strip()
-    except OSError as error:
-        msg = f"{name} {stated!r} cannot be read: {error.strerror}"
-        raise ConfigurationError(msg) from error
-    if is_shared:
-        msg = f"{name} {stated!r} can be read or written by everybody: run chmod 600 on it"
-        raise ConfigurationError(msg)
-    if len(secret) < SECRET_BYTES_MIN:
-        msg = f"{name} {stated!r} must hold at least {SECRET_BYTES_MIN} bytes, such as openssl rand -hex 32 makes"
-        raise ConfigurationError(msg)
-    return secret
-
-
-def _switch(env: Mapping[str, str], *names: str) -> bool:
-    text = _first(env, *names)
-    if (stated := text.strip().lower()) not in {"", "true", "1", "yes", "on", "false", "0", "no", "off"}:
-        msg = f"{names[0]} {text!r} must be true or false"
-        raise ConfigurationError(msg)
-    return stated in {"true", "1", "yes", "on"}
-
-
 def _log_level(env: Mapping[str, str]) -> str:
-    text = _first(env, "SPANLEDGER_LOG_LEVEL", "LEDGER_LOG_LEVEL")
-    if not text and _switch(env, "TOKENLEDGER_DEBUG"):
+    text = first(env, "SPANLEDGER_LOG_LEVEL", "LEDGER_LOG_LEVEL")
+    if not text and switch(env, "TOKENLEDGER_DEBUG"):
         return "DEBUG"
     if (level := text.strip().upper()) not in {"", *LOG_LEVELS}:
         msg = f"SPANLEDGER_LOG_LEVEL {text!r} must be one of {', '.join(LOG_LEVELS)}"

@@ -49,7 +49,7 @@ def ledger_checks(query: Query, settings: Settings) -> Iterator[Check]:
     yield _lost_usage(query)
 
 
-def receiver_check(url: str) -> Check:
+def receiver_check(url: str, api_key: str = "") -> Check:
     """Send an empty OTLP request to a receiver as its senders see it. A redirect loses data: exporters drop it.
 
     Raises `ConfigurationError` if `url` is no http(s) base URL.
@@ -62,7 +62,10 @@ def receiver_check(url: str) -> Check:
     path = parts.path.rstrip("/") + "/v1/traces"
     try:
         with closing(kind(parts.hostname, parts.port, timeout=_PROBE_TIMEOUT_S)) as connection:
-            connection.request("POST", path, b"", {"content-type": "application/x-protobuf"})
+            headers = {"content-type": "application/x-protobuf"}
+            if api_key:
+                headers["authorization"] = f"Bearer {api_key}"
+            connection.request("POST", path, b"", headers)
             response = connection.getresponse()
             status, location = response.status, response.getheader("location", "")
     except (OSError, HTTPException) as error:
@@ -73,6 +76,9 @@ def receiver_check(url: str) -> Check:
         )
     if status == 200:
         return Check("receiver", "ok", f"{url} takes OTLP")
+    if status in {401, 403}:
+        cure = "SPANLEDGER_API_KEY must be a key that may send: spanledger keys create --tenant T"
+        return Check("receiver", "FAIL", f"{url} answers {status}: {cure}")
     return Check("receiver", "FAIL", f"{url} answers {status} to an empty OTLP request")
 
 

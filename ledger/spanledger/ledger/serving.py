@@ -9,15 +9,22 @@ import os
 import secrets
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
+from spanledger.exporter.authentication import Authenticator
+from spanledger.exporter.authentication.authenticator import Owner
+from spanledger.exporter.authentication.guard import Guard, guard
+from spanledger.exporter.credential import ANY_SCOPE, Credential
 from spanledger.exporter.pipeline import Pipeline, open_pipeline
 from spanledger.exporter.receiver.http_edge import HttpEdge
 from spanledger.exporter.receiver.listening import cannot_listen, check_free
 from spanledger.exporter.receiver.server import Receiver
 from spanledger.exporter.receiver.stopping import stop_on_signals, until_over
+from spanledger.exporter.receiver.tls import digest_of, server_context
 from spanledger.exporter.settings import Address, Settings
 from spanledger.ledger.access.endpoint import endpoint_app
 from spanledger.ledger.access.endpoint_file import Endpoint, folder_of, leave
@@ -35,41 +42,59 @@ Tell = Callable[[str], None]
 def serve(settings: Settings, tell: Tell) -> None:
     """Serve until SIGTERM or SIGINT; `tell` is given lines for people. A second signal, or 30 s, end it with 1.
 
-    Raises `ConfigurationError` (a port, a setting), `StoreLockedError`, `NewerSchemaError`, and
-    `StoreUnavailableError` when the store is away or the journal failed for good.
+    Raises `ConfigurationError` (a port, a setting, a door that would stand open), `StoreLockedError`,
+    `NewerSchemaError`, and `StoreUnavailableError` when the store is away or the journal failed for good.
     """
-    asyncio.run(_serve(open_pipeline(settings), settings, tell))
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    doors = [("--grpc", settings.grpc), ("--http", settings.http), ("--api", settings.api)]
+    guarded = guard(settings, doors, Owner(token, Credential(ANY_SCOPE, settings.tenant)))
+    try:
+        asyncio.run(_serve(open_pipeline(settings), _Terms(settings, guarded, token), tell))
+    finally:
+        guarded.api.close()
 
 
-async def open_doors(pipeline: Pipeline, settings: Settings) -> Receiver:
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """On which terms a server serves."""
+
+    settings: Settings
+    guarded: Guard
+    token: str
+    """The owner's."""
+
+
+async def open_doors(pipeline: Pipeline, settings: Settings, authenticator: Authenticator | None = None) -> Receiver:
     """Start the receiver of a pipeline. Raises `ConfigurationError` when a port cannot be had."""
-    receiver = Receiver(settings, pipeline.intake, ready=pipeline.ready)
+    receiver = Receiver(settings, pipeline.senders_intake(), ready=pipeline.ready, authenticator=authenticator)
     await receiver.start()
     return receiver
 
 
-async def _serve(pipeline: Pipeline, settings: Settings, tell: Tell) -> None:
+async def _serve(pipeline: Pipeline, terms: _Terms, tell: Tell) -> None:
     stopping = stop_on_signals(tell)
     try:
-        await _take_and_answer(pipeline, settings, stopping, tell)
+        await _take_and_answer(pipeline, terms, stopping, tell)
     finally:
         await asyncio.to_thread(pipeline.close)
 
 
-async def _take_and_answer(pipeline: Pipeline, settings: Settings, stopping: asyncio.Event, tell: Tell) -> None:
+async def _take_and_answer(pipeline: Pipeline, terms: _Terms, stopping: asyncio.Event, tell: Tell) -> None:
+    settings = terms.settings
     # Broken price files stop a server before it promises anything.
     pipeline.prices.current()
-    edge, endpoint = await _open_endpoint(pipeline, settings)
+    edge, endpoint = await _open_endpoint(pipeline, terms)
     try:
-        receiver = await open_doors(pipeline, settings)
+        receiver = await open_doors(pipeline, settings, terms.guarded.otlp)
     except BaseException:
         await edge.drain(0)
         raise
     pipeline.start()
+    tell(terms.guarded.told)
     with _published(settings, endpoint, receiver) as published:
         tell(
             f"spanledger ready grpc={receiver.grpc_address} http={receiver.http_address}"
-            f" api={published.address.removeprefix('http://')} store={published.store}"
+            f" api={urlsplit(published.address).netloc} store={published.store}"
         )
         await until_over(stopping, pipeline.writer.failed.is_set)
     tell("stopping: finishing requests, then posting what waits")
@@ -80,27 +105,38 @@ async def _take_and_answer(pipeline: Pipeline, settings: Settings, stopping: asy
         raise StoreUnavailableError(msg)
 
 
-async def _open_endpoint(pipeline: Pipeline, settings: Settings) -> tuple[HttpEdge, Endpoint]:
+async def _open_endpoint(pipeline: Pipeline, terms: _Terms) -> tuple[HttpEdge, Endpoint]:
+    settings = terms.settings
     try:
         check_free(settings.api)
     except OSError as error:
         raise cannot_listen(settings.api, "--api", error) from error
     endpoint = Endpoint(
         address="",
-        token=secrets.token_urlsafe(_TOKEN_BYTES),
+        token=terms.token,
         pid=os.getpid(),
         store=pipeline.store.url,
         data=str(settings.data),
     )
     access = LocalAccess(pipeline)
-    edge = HttpEdge(endpoint_app(access, endpoint, lambda: exposition(access.query, settings.data, pipeline.prices)))
+
+    def metrics() -> tuple[str, bytes]:
+        return exposition(access.query, settings.data, pipeline.prices)
+
+    tls = settings.access.tls
+    # The owner's commands have a token and no certificate.
+    context = server_context(tls, client_must=False) if tls else None
+    edge = HttpEdge(endpoint_app(access, endpoint.proof, terms.guarded.api, metrics), "--api", context)
     address = await edge.start(settings.api)
-    return edge, msgspec.structs.replace(endpoint, address=f"http://{_reachable(address)}")
+    certificate = digest_of(tls) if tls else ""
+    return edge, msgspec.structs.replace(
+        endpoint, address=f"{_scheme(settings)}://{_reachable(address)}", certificate=certificate
+    )
 
 
 def published_endpoint(settings: Settings, endpoint: Endpoint, receiver: Receiver) -> Endpoint:
     """What other commands are told of a started receiver."""
-    http = f"http://{_reachable(receiver.http_address)}{settings.http_prefix}"
+    http = f"{_scheme(settings)}://{_reachable(receiver.http_address)}{settings.http_prefix}"
     return msgspec.structs.replace(endpoint, grpc=str(_reachable(receiver.grpc_address)), http=http)
 
 
@@ -113,6 +149,10 @@ def _published(settings: Settings, endpoint: Endpoint, receiver: Receiver) -> Ge
         yield published
     finally:
         take_away()
+
+
+def _scheme(settings: Settings) -> str:
+    return "https" if settings.access.tls else "http"
 
 
 def _reachable(address: Address) -> Address:

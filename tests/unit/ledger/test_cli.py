@@ -7,7 +7,7 @@ import pytest
 
 from spanledger.ledger.cli import main
 
-COMMANDS = ("serve", "demo", "import", "report", "sql", "prices", "explain", "doctor", "migrate")
+COMMANDS = ("serve", "demo", "import", "report", "sql", "prices", "explain", "keys", "doctor", "migrate")
 
 HEAVY = (
     "chdb",

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from spanledger.exporter.authentication import Authenticator
+from spanledger.exporter.authentication.authenticator import Owner
+from spanledger.exporter.credential import Credential
 from spanledger.exporter.posting.repriced import Asked, Difference, Repriced, Stretch
 from spanledger.exporter.receiver.http_edge import HttpEdge
 from spanledger.exporter.settings import Address, load
@@ -22,6 +25,7 @@ from spanledger.ledger.tables import Row, Table
 from spanledger.schemas import StoreError, StoreLockedError, StoreUnavailableError
 
 ENDPOINT = Endpoint(address="", token="secret", pid=os.getpid(), store="/store", data="/store/journal")
+OWNER = Authenticator(owner=Owner(ENDPOINT.token, Credential("*", "unattributed")))
 ROW: Row = ("acme", 2**63, "0.000000000000000001", None, ["a", 1], {"k": "v"})
 
 
@@ -69,7 +73,7 @@ def serving(books: Books) -> Generator[Endpoint]:
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def run() -> None:
-        edge = HttpEdge(endpoint_app(books, ENDPOINT, lambda: ("text/plain", b"a 1\n")))
+        edge = HttpEdge(endpoint_app(books, ENDPOINT.proof, OWNER, lambda: ("text/plain", b"a 1\n")))
         address = await edge.start(Address("127.0.0.1", 0))
         started.append(
             Endpoint(

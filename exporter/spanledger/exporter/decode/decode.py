@@ -10,7 +10,7 @@ from typing import Final
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode.anyvalue import text
 from spanledger.exporter.decode.attribution import attribute
-from spanledger.exporter.decode.call import CONTINUATION, TEXT_CHARS_MAX, Reading, home_of, reading_of
+from spanledger.exporter.decode.call import CONTINUATION, TEXT_CHARS_MAX, Reading, reading_of
 from spanledger.exporter.decode.first_token import first_token
 from spanledger.exporter.decode.plan import Plan, plan_for, plan_once
 from spanledger.exporter.decode.response_id import unwrapped

@@ -14,7 +14,17 @@ from spanledger.exporter.posting.seen import Seen, charge_seen_key
 from spanledger.exporter.posting.stretches import stretches
 from spanledger.exporter.rate import BookText
 from spanledger.exporter.settle import COLUMNS as POSTED_COLUMNS
-from spanledger.exporter.settle import Posted, Rule, Ruling, Standing, Teller, TraceKey, response_charge, stand
+from spanledger.exporter.settle import (
+    SERVICES_MAX,
+    Posted,
+    Rule,
+    Ruling,
+    Standing,
+    Teller,
+    TraceKey,
+    response_charge,
+    stand,
+)
 from spanledger.exporter.store import Store
 from spanledger.exporter.store.blocks import (
     BookRow,
@@ -123,12 +133,20 @@ class LedgerTables:
         return seen
 
     def tellers(self) -> list[tuple[TraceKey, Teller]]:
-        """Who tells of whose calls: (scope, service) and (signal, emitter)."""
+        """Who tells of whose calls: (scope, service) and (signal, emitter); of several tellers two.
+
+        Of no more services than settlement keeps apart, and one.
+        """
         rows = self._store.query(
-            "SELECT DISTINCT scope, service_name, signal, emitter FROM ledger_claims WHERE likeness != 0"
+            "SELECT scope, service_name, min((signal, emitter)), max((signal, emitter)) FROM ledger_claims"  # noqa: S608
+            f" WHERE likeness != 0 GROUP BY scope, service_name LIMIT {SERVICES_MAX + 1}"
         )
-        texts = cast("list[tuple[str, str, str, str]]", rows)
-        return [((scope, service), (signal, emitter)) for scope, service, signal, emitter in texts]
+        told = cast("list[tuple[str, str, Teller, Teller]]", rows)
+        return [
+            ((scope, service), (signal, emitter))
+            for scope, service, *tellers in told
+            for signal, emitter in dict.fromkeys(tellers)
+        ]
 
     def recall(
         self, traces: Iterable[str], responses: Iterable[str], likenesses: Iterable[int]

@@ -24,7 +24,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from spanledger.exporter.failures import Permanent, TooLarge, Transient
+from spanledger.exporter.failures import Denied, Permanent, Throttled, TooLarge, Transient, Unauthenticated
 from spanledger.exporter.journal import Signal
 from spanledger.exporter.receiver.port import Answer
 from spanledger.exporter.receiver.reasons import summary
@@ -86,6 +86,8 @@ class Refusal:
             headers.append((b"retry-after", b"%d" % RETRY_HTTP_S))
         if self.allow:
             headers.append((b"allow", self.allow.encode()))
+        if self.http_status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
         return headers
 
     def body(self, content_type: str) -> bytes:
@@ -100,6 +102,12 @@ def refusal(failure: Exception) -> Refusal:
             return Refusal(code_pb2.RESOURCE_EXHAUSTED, 413, str(failure))
         case Permanent():
             return Refusal(code_pb2.INVALID_ARGUMENT, 400, str(failure))
+        case Unauthenticated() | Denied():
+            known = isinstance(failure, Denied)
+            code = code_pb2.PERMISSION_DENIED if known else code_pb2.UNAUTHENTICATED
+            return Refusal(code, 403 if known else 401, str(failure))
+        case Throttled():
+            return Refusal(code_pb2.RESOURCE_EXHAUSTED, 429, str(failure), retry=True)
         case Transient():
             return Refusal(code_pb2.UNAVAILABLE, 503, str(failure), retry=True)
         case _:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from spanledger.exporter.authentication import UNKNOWN_PEER, Authenticator, Peer, Role
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.failures import Refused, TooLarge, Transient
 from spanledger.exporter.journal import Signal
@@ -77,9 +78,17 @@ class InFlight:
 class Gate:
     """Hands requests of both doors to the intake, within the limits, until it is closed."""
 
-    def __init__(self, intake: Intake, credential: Credential, limits: Limits, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        credential: Credential,
+        limits: Limits,
+        ready: Callable[[], bool],
+        authenticator: Authenticator | None = None,
+    ) -> None:
         self._intake = intake
         self._credential = credential
+        self._authenticator = authenticator
         self._ready = ready
         self._appends: set[asyncio.Future[Answer]] = set()
         self.limits = limits
@@ -95,10 +104,16 @@ class Gate:
         """Whether a request sent now could be made durable."""
         return not self.closed.is_set() and self._ready()
 
-    def authenticate(self, headers: Mapping[str, str]) -> Credential:
-        """Return the credential of a request by its lower-case headers: on an open receiver, always the same."""
-        del headers
-        return self._credential
+    def authenticate(self, headers: Mapping[str, str], peer: Peer = UNKNOWN_PEER) -> Credential:
+        """Return whom a request may charge, by its lower-case headers and connection: on an open receiver anybody.
+
+        Raises what `Authenticator.principal` raises, and `Denied` for somebody who may not send.
+        """
+        if self._authenticator is None:
+            return self._credential
+        principal = self._authenticator.principal(headers, peer)
+        principal.require(Role.INGEST)
+        return principal.credential
 
     def check_open(self) -> None:
         """Raise `Transient` when no request is taken any more."""

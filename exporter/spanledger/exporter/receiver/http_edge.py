@@ -6,6 +6,8 @@ reached the app, and is answered with a google.rpc.Status all the same. No signa
 
 import asyncio
 import logging
+import ssl
+from contextlib import suppress
 from email.utils import formatdate
 from typing import Final
 
@@ -16,7 +18,8 @@ from uvicorn.server import ServerState
 
 from spanledger.exporter.receiver.answers import JSON, PROTOBUF, Refusal
 from spanledger.exporter.receiver.listening import cannot_listen
-from spanledger.exporter.receiver.otlp_http import App
+from spanledger.exporter.receiver.otlp_http import CERTIFICATES, App
+from spanledger.exporter.receiver.tls import HANDSHAKE_S_MAX, SHUTDOWN_S_MAX, shown_names
 from spanledger.exporter.settings import Address
 
 HEAD_BYTES_MAX: Final = 16 * 1024
@@ -34,8 +37,9 @@ _QUIET.setLevel(logging.CRITICAL)
 class HttpEdge:
     """An ASGI app served on one address, which the command's option `flag` chooses."""
 
-    def __init__(self, app: App, flag: str = "--http") -> None:
+    def __init__(self, app: App, flag: str = "--http", tls: ssl.SSLContext | None = None) -> None:
         self._flag = flag
+        self._tls = tls
         self._config = Config(
             app,
             http=_Connection,
@@ -58,7 +62,15 @@ class HttpEdge:
         self._config.load()
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._connection, address.host, address.port, backlog=BACKLOG)
+            self._server = await loop.create_server(
+                self._connection,
+                address.host,
+                address.port,
+                backlog=BACKLOG,
+                ssl=self._tls,
+                ssl_handshake_timeout=HANDSHAKE_S_MAX if self._tls else None,
+                ssl_shutdown_timeout=SHUTDOWN_S_MAX if self._tls else None,
+            )
         except OSError as error:
             raise cannot_listen(address, self._flag, error) from error
         self._set_date()
@@ -75,7 +87,9 @@ class HttpEdge:
             await asyncio.wait(set(self._state.tasks), timeout=grace_s)
         # A reset, unlike an answer of 500, makes the sender try again.
         for connection in list(self._state.connections):
-            connection.transport.abort()
+            # A TLS transport that was closed twice has let go of its connection, and cannot say so.
+            with suppress(AttributeError):
+                connection.transport.abort()
         if self._clock is not None:
             self._clock.cancel()
 
@@ -104,8 +118,11 @@ class _Connection(HttpToolsProtocol):
         self._refusal = _MALFORMED
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Wait for the first head."""
+        """Wait for the first head. What the certificate of the other end says goes with every request."""
         super().connection_made(transport)
+        certificates = shown_names(transport.get_extra_info("ssl_object"))
+        if certificates:
+            self.app_state[CERTIFICATES] = certificates
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

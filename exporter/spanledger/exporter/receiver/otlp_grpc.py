@@ -12,12 +12,16 @@ from typing import Final, Protocol
 import grpc
 import grpc.aio
 
+from spanledger.exporter.access_settings import TlsSettings
+from spanledger.exporter.authentication import Peer
+from spanledger.exporter.authentication.certificates import names
 from spanledger.exporter.failures import Permanent, Transient
 from spanledger.exporter.journal import Signal
 from spanledger.exporter.receiver.answers import Refusal, refusal, response
 from spanledger.exporter.receiver.gate import Gate, in_time, report_bug, turn
 from spanledger.exporter.receiver.health import HEALTH_SERVICE, Health
 from spanledger.exporter.receiver.listening import cannot_listen, check_free
+from spanledger.exporter.receiver.tls import read_pem
 from spanledger.exporter.settings import Address
 
 STREAMS_MAX: Final = 128
@@ -46,6 +50,14 @@ class Context(Protocol):
         """Return the next message, or `grpc.aio.EOF`."""
         ...
 
+    def peer(self) -> str:
+        """Return the caller's address, such as `ipv4:127.0.0.1:4711`."""
+        ...
+
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
+        """Return what TLS knows of the caller; nothing without TLS."""
+        ...
+
     def time_remaining(self) -> float | None:
         """Return the seconds until the caller's deadline; None when it set none."""
         ...
@@ -70,8 +82,9 @@ class Context(Protocol):
 class GrpcDoor:
     """OTLP/gRPC on one address."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, tls: TlsSettings | None = None) -> None:
         self._gate = gate
+        self._tls = tls
         self._server = grpc.aio.server(options=_options(gate.limits.body_bytes))
         self._server.add_generic_rpc_handlers((_Routes(gate),))
 
@@ -80,7 +93,10 @@ class GrpcDoor:
         try:
             # grpc would write lines of its own to stderr, and not say which error it met.
             check_free(address)
-            port = self._server.add_insecure_port(str(address))
+            if self._tls is None:
+                port = self._server.add_insecure_port(str(address))
+            else:
+                port = self._server.add_secure_port(str(address), _credentials(self._tls))
         except OSError as error:
             raise cannot_listen(address, "--grpc", error) from error
         except RuntimeError as error:
@@ -120,7 +136,7 @@ def _export(gate: Gate, signal: Signal) -> Callable[[object, Context], Awaitable
 
     async def export(_messages: object, context: Context) -> bytes:
         try:
-            credential = gate.authenticate(_headers(context))
+            credential = gate.authenticate(_headers(context), _peer(context))
             body = await _message(gate, context)
             answer = await gate.admit(signal, body, credential, context.time_remaining())
         except Exception as failure:  # noqa: BLE001 - anything else than a status would be UNKNOWN: senders drop on it
@@ -145,6 +161,24 @@ async def _message(gate: Gate, context: Context) -> bytes:
         msg = "the call carries no message"
         raise Permanent(msg)
     return message
+
+
+def _peer(context: Context) -> Peer:
+    """The other end, with the names in its certificate if it had to show one."""
+    stated = context.auth_context()
+    if not stated:
+        return Peer(context.peer())
+    uris, dns, common = (
+        [name.decode(errors="replace") for name in stated.get(kind, ())]
+        for kind in ("peer_uri", "peer_dns", "x509_common_name")
+    )
+    return Peer(context.peer(), names(uris, dns, common))
+
+
+def _credentials(tls: TlsSettings) -> grpc.ServerCredentials:
+    pair = (read_pem(tls.key), read_pem(tls.certificate))
+    authority = None if tls.client_ca is None else read_pem(tls.client_ca)
+    return grpc.ssl_server_credentials([pair], authority, require_client_auth=authority is not None)
 
 
 def _headers(context: Context) -> Mapping[str, str]:

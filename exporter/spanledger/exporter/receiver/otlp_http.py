@@ -12,6 +12,7 @@ from typing import Final, cast
 
 from google.rpc import code_pb2
 
+from spanledger.exporter.authentication import Peer
 from spanledger.exporter.failures import TooLarge, Transient
 from spanledger.exporter.journal import Signal
 from spanledger.exporter.receiver.answers import JSON, PROTOBUF, Refusal, refusal, response, with_rejections
@@ -28,6 +29,9 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 DRAIN_BYTES_MAX: Final = 64 * 1024 * 1024
 # JSON of this size converts within a few milliseconds; larger bodies would hold up every other request.
 JSON_INLINE_BYTES: Final = 64 * 1024
+
+CERTIFICATES: Final = "certificates"
+"""Where a request's state has the names in its connection's verified certificate."""
 
 _SIGNALS: Final = {"/v1/traces": Signal.TRACES, "/v1/logs": Signal.LOGS, "/v1/metrics": Signal.METRICS}
 
@@ -52,6 +56,7 @@ class _Request:
     headers: Mapping[str, str]
     media_type: str
     """The Content-Type without its parameters."""
+    peer: Peer
 
     @property
     def answer_type(self) -> str:
@@ -146,7 +151,7 @@ class _HttpDoor:
 
     async def _admit(self, request: _Request, signal: Signal, coding: Decoding, body: _Body) -> _Reply:
         self._gate.check_open()
-        credential = self._gate.authenticate(request.headers)
+        credential = self._gate.authenticate(request.headers, request.peer)
         self._check_length(request)
         reasons: list[str] = []
         with self._gate.in_flight.reading() as grow:
@@ -223,7 +228,14 @@ def _request(scope: Message) -> _Request:
         key, text = name.decode("latin-1"), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return _Request(str(scope["method"]), str(scope["path"]), headers, media_type)
+    return _Request(str(scope["method"]), str(scope["path"]), headers, media_type, peer_of(scope))
+
+
+def peer_of(scope: Message) -> Peer:
+    """The other end of a request's connection."""
+    client = cast("tuple[str, int] | None", scope.get("client"))
+    state = cast("Mapping[str, tuple[str, ...]]", scope.get("state", {}))
+    return Peer(client[0] if client else "", state.get(CERTIFICATES, ()))
 
 
 async def _send(send: Send, request: _Request, reply: _Reply, *, keep_alive: bool) -> None:

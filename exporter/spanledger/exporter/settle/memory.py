@@ -19,8 +19,8 @@ from spanledger.exporter.settle.standing import Standing, likenesses_near
 TraceKey = tuple[str, str]
 Teller = tuple[str, str]
 
-SERVICES_MAX: Final = 65_536
-"""Services of which it is known who tells, some 300 bytes each: a sender chooses their names. Of any further one
+SERVICES_MAX: Final = 16_384
+"""Services of which it is known who tells, some 400 bytes each: a sender chooses their names. Of any further one
 several may tell, which costs its claims a look at those they resemble."""
 
 
@@ -88,6 +88,11 @@ class Memory:
         else:
             self.traces.move_to_end(key)
         return trace
+
+    @property
+    def services(self) -> int:
+        """How many services are kept apart."""
+        return len(self._tellers)
 
     def tell(self, service: TraceKey, teller: Teller) -> None:
         """Know that somebody tells of a service's calls; from the second teller on, likes are looked for."""

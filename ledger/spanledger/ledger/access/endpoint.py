@@ -1,18 +1,19 @@
-"""The local endpoint of `serve`: the commands of the store's owner work through it. Loopback, one bearer token.
+"""The endpoint of `serve`: the commands of the store's owner work through it, and holders of keys with a role for it.
 
-Without the token it answers nothing but health and the metrics, which name nobody. It runs reading statements only,
-and never redirects.
+Without a credential it answers nothing but health and the metrics, which name nobody. A path is answered only to the
+role, and the scope, that its row in the table of paths states. It runs reading statements only, and never redirects.
 """
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
 import msgspec
 
-from spanledger.exporter.receiver.otlp_http import App, Message, Receive, Send
-from spanledger.ledger.access.endpoint_file import Endpoint
+from spanledger.exporter.authentication import Authenticator, Role
+from spanledger.exporter.failures import Denied, Refused, Throttled, Unauthenticated
+from spanledger.exporter.receiver.otlp_http import App, Message, Receive, Send, peer_of
 from spanledger.ledger.access.port import Access
 from spanledger.ledger.access.wire import (
     Failure,
@@ -36,8 +37,8 @@ Metrics: TypeAlias = Callable[[], tuple[str, bytes]]
 """A scrape's answer: its content type and its text."""
 
 
-def endpoint_app(access: Access, endpoint: Endpoint, metrics: Metrics) -> App:
-    """The ASGI application over a store that this process holds."""
+def endpoint_app(access: Access, proof: str, authenticator: Authenticator, metrics: Metrics) -> App:
+    """The ASGI application over a store that this process holds; `proof` shows commands that it knows their token."""
     turns = asyncio.Semaphore(QUESTIONS_MAX)
 
     async def answered(path: str, body: bytes) -> tuple[str, bytes]:
@@ -45,7 +46,7 @@ def endpoint_app(access: Access, endpoint: Endpoint, metrics: Metrics) -> App:
             return await asyncio.to_thread(_answer, access, path, body)
 
     async def health() -> tuple[str, bytes]:
-        return _JSON, msgspec.json.encode(Health(proof=endpoint.proof))
+        return _JSON, msgspec.json.encode(Health(proof=proof))
 
     async def scrape() -> tuple[str, bytes]:
         async with turns:
@@ -59,7 +60,7 @@ def endpoint_app(access: Access, endpoint: Endpoint, metrics: Metrics) -> App:
         method, path = scope["method"], str(scope["path"])
         if method == "GET" and path in public:
             await _settle(send, public[path]())
-        elif wrong := _wrong(method, path, authorised=_authorised(scope, endpoint)):
+        elif wrong := _not_allowed(scope, path, authenticator) or _wrong(method, path):
             await _refuse(send, *wrong)
         elif (body := await _body(receive)) is None:
             await _refuse(send, 413, "TooLarge", f"a question is at most {BODY_BYTES_MAX} bytes")
@@ -69,22 +70,35 @@ def endpoint_app(access: Access, endpoint: Endpoint, metrics: Metrics) -> App:
     return app
 
 
-def _authorised(scope: Message, endpoint: Endpoint) -> bool:
-    headers = dict(cast("list[tuple[bytes, bytes]]", scope["headers"]))
-    return hmac.compare_digest(headers.get(b"authorization", b""), f"Bearer {endpoint.token}".encode())
+def _not_allowed(scope: Message, path: str, authenticator: Authenticator) -> tuple[int, str, str] | None:
+    """Why who is asking gets no answer here: status, error and message. Who is unknown does not learn what there is."""
+    pairs = cast("list[tuple[bytes, bytes]]", scope["headers"])
+    try:
+        principal = authenticator.principal(
+            {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}, peer_of(scope)
+        )
+        if path in _ANSWERS:
+            principal.require(_ANSWERS[path].role, all_tenants=True)
+    except Unauthenticated as failure:
+        return 401, "Unauthorized", str(failure)
+    except Denied as failure:
+        return 403, "Forbidden", str(failure)
+    except Throttled as failure:
+        return 429, "TooManyRequests", str(failure)
+    except Refused as failure:
+        return 503, StoreUnavailableError.__name__, str(failure)
+    return None
 
 
-def _wrong(method: object, path: str, *, authorised: bool) -> tuple[int, str, str] | None:
+def _wrong(method: object, path: str) -> tuple[int, str, str] | None:
     """Why a request is refused before its body is read: status, error and message."""
-    if not authorised:
-        return 401, "Unauthorized", "the token of the store's endpoint.json is missing or wrong"
     if path not in _ANSWERS:
         return 404, "NotFound", f"there is no {path}"
     return None if method == "POST" else (405, "MethodNotAllowed", f"{path} takes POST")
 
 
 def _answer(access: Access, path: str, body: bytes) -> tuple[str, bytes]:
-    return _JSON, msgspec.json.encode(_ANSWERS[path](access, body))
+    return _JSON, msgspec.json.encode(_ANSWERS[path].answer(access, body))
 
 
 def _query(access: Access, body: bytes) -> QueryResponse:
@@ -105,11 +119,20 @@ def _reprice(access: Access, body: bytes) -> object:
     return access.reprice(request.asked, request.stretch, dry_run=request.dry_run)
 
 
-_ANSWERS: Final[dict[str, Callable[[Access, bytes], object]]] = {
-    "/v1/query": _query,
-    "/v1/post": _post,
-    "/v1/prices/stretches": _stretches,
-    "/v1/prices/reprice": _reprice,
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """What a path answers, and to whom: all of them tell of, or change, every tenant's part of the ledger."""
+
+    answer: Callable[[Access, bytes], object]
+    role: Role
+
+
+_ANSWERS: Final = {
+    # The engine in this process has no users and no row policies: a statement reads everything or nothing.
+    "/v1/query": _Path(_query, Role.READ),
+    "/v1/post": _Path(_post, Role.ADMIN),
+    "/v1/prices/stretches": _Path(_stretches, Role.ADMIN),
+    "/v1/prices/reprice": _Path(_reprice, Role.ADMIN),
 }
 
 

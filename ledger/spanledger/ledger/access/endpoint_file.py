@@ -34,6 +34,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """HOST:PORT where OTLP/gRPC is taken."""
     http: str = ""
     """Base URL where OTLP/HTTP is taken."""
+    certificate: str = ""
+    """SHA-256 of the certificate that the endpoint shows, whatever name it is for; empty without TLS."""
 
     @property
     def proof(self) -> str:

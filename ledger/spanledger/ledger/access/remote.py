@@ -1,8 +1,10 @@
 """The ledger through the local endpoint of a running `serve`: one HTTP request per question, loopback only."""
 
+import ssl
 from collections.abc import Sequence
 from contextlib import closing
-from http.client import HTTPConnection, HTTPException
+from hashlib import sha256
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -88,8 +90,26 @@ def answers(endpoint: Endpoint) -> bool:
 def _exchange(
     endpoint: Endpoint, path: str, body: bytes | None, headers: dict[str, str], timeout_s: float = ANSWER_TIMEOUT_S
 ) -> tuple[int, bytes]:
-    address = urlsplit(endpoint.address)
-    with closing(HTTPConnection(address.hostname or "", address.port, timeout=timeout_s)) as connection:
+    with closing(_connection(endpoint, timeout_s)) as connection:
         connection.request("GET" if body is None else "POST", path, body, headers)
         response = connection.getresponse()
         return response.status, response.read()
+
+
+def _connection(endpoint: Endpoint, timeout_s: float) -> HTTPConnection:
+    """A connection on which nothing was sent yet. With TLS, to nobody but who has the certificate of the file."""
+    address = urlsplit(endpoint.address)
+    if not endpoint.certificate:
+        return HTTPConnection(address.hostname or "", address.port, timeout=timeout_s)
+    context = ssl.create_default_context()
+    # The certificate is for the name that senders use; here it is known by its digest.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    connection = HTTPSConnection(address.hostname or "", address.port, timeout=timeout_s, context=context)
+    connection.connect()
+    shown = cast("ssl.SSLSocket", connection.sock).getpeercert(binary_form=True) or b""
+    if sha256(shown).hexdigest() != endpoint.certificate:
+        connection.close()
+        msg = "it shows another certificate"
+        raise HTTPException(msg)
+    return connection

@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "sql": ("sql", "answer one reading SQL statement over the ledger's tables and views"),
     "prices": ("prices", "list, show, add, import and compare prices; rate the ledger again"),
     "explain": ("explain", "show how an event came to be: claims, rule, prices, arithmetic"),
+    "keys": ("keys", "create, list and revoke the keys of who may send and ask"),
     "doctor": ("doctor", "check settings, store, journal and the books' balance"),
     "migrate": ("migrate", "bring the store to this version's schema"),
 }

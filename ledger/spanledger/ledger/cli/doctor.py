@@ -35,7 +35,7 @@ def _checks(options: argparse.Namespace) -> "Iterator[Check]":
     settings = settings_of(options)
     yield Check("settings", "ok", f"default tenant {settings.tenant}, journal {settings.data}")
     if options.endpoint:
-        yield receiver_check(options.endpoint)
+        yield receiver_check(options.endpoint, settings.api_key)
     with open_ledger(options) as ledger:
         yield Check("store", "ok", ledger.place)
         yield from ledger_checks(ledger.sql, settings)

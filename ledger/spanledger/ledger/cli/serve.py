@@ -17,6 +17,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             flag, metavar="[HOST:]PORT", help=f"{what}; loopback unless HOST is given, 0 is any free port ({default})"
         )
+    parser.add_argument(
+        "--insecure-public",
+        action="store_const",
+        const="true",
+        help="listen for other machines without asking who is there",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

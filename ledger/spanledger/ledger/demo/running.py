@@ -14,6 +14,7 @@ from spanledger.ledger.demo.sending import Doors, send
 from spanledger.ledger.ledger import Ledger
 from spanledger.ledger.serving import open_doors
 from spanledger.ledger.tables import Table
+from spanledger.schemas import ConfigurationError
 
 # Charges and attempts, less what was taken back: fifty, however often they are sent.
 _EVENTS: Final = (
@@ -52,7 +53,10 @@ def demonstrate(settings: Settings, tell: Callable[[str], None]) -> Shown:
 def _sent(access: Opened, settings: Settings) -> int:
     if isinstance(access, LocalAccess):
         return asyncio.run(_through_own_doors(access.pipeline, settings))
-    return send(Doors(access.endpoint.grpc, access.endpoint.http))
+    if access.endpoint.http.startswith("https://"):
+        msg = f"{access.place} takes TLS only, and the demonstration sends without: give it a --store of its own"
+        raise ConfigurationError(msg)
+    return send(Doors(access.endpoint.grpc, access.endpoint.http, access.endpoint.token))
 
 
 async def _through_own_doors(pipeline: Pipeline, settings: Settings) -> int:

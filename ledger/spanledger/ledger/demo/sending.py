@@ -37,6 +37,8 @@ class Doors:
 
     grpc: str
     http: str
+    token: str = ""
+    """What they ask for, if they ask."""
 
 
 class _FixedIds(IdGenerator):
@@ -117,10 +119,14 @@ def _span(tracer: Tracer, call: Call, context: Context) -> None:
 
 
 def _exporter(service: str, doors: Doors) -> tuple[SpanExporter, str]:
+    headers = {"authorization": f"Bearer {doors.token}"} if doors.token else {}
     if service in HTTP_SERVICES:
         session = requests.Session()
         session.trust_env = False
         door = doors.http + _TRACES_PATH
-        return HttpExporter(endpoint=door, timeout=_TIMEOUT_S, session=session), door
+        return HttpExporter(endpoint=door, timeout=_TIMEOUT_S, session=session, headers=headers), door
     options = cast("tuple[tuple[str, str]]", _NO_PROXY)
-    return GrpcExporter(endpoint=doors.grpc, insecure=True, timeout=_TIMEOUT_S, channel_options=options), doors.grpc
+    exporter = GrpcExporter(
+        endpoint=doors.grpc, insecure=True, timeout=_TIMEOUT_S, channel_options=options, headers=headers
+    )
+    return exporter, doors.grpc

@@ -202,3 +202,20 @@ def test_services_beyond_those_that_are_remembered_are_settled_all_the_same(monk
         told = claim(span, trace=span, emitter=emitter, response_id=response_id)
         settlements.append(settler.settle([standing(told)], span * SECOND_NS))
     assert tokens_of(*settlements) == 200
+
+
+@pytest.mark.parametrize("services", [0, 2, 100])
+def test_made_up_services_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch, services: int) -> None:
+    """Beyond a bound likes are looked for in every service: slower, and the same answer, whenever it is reached."""
+    monkeypatch.setattr(memory, "SERVICES_MAX", services)
+    settler = Settler()
+    callback = claim(1, emitter="framework", trace=1, seconds=(0, 10))
+    made_up = [claim(number, trace=number, service=f"made-up-{number}") for number in range(10, 20)]
+    client = claim(2, response_id="r", trace=2, seconds=(1, 9))
+    batches = ([callback], made_up, [client])
+    settled = [settler.settle(map(standing, batch), 20 * SECOND_NS) for batch in batches]
+    assert net(*settled)["acme", "input_tokens"] == 1100
+    kept = memory.Memory()
+    for number in range(200):
+        kept.tell(("*", f"made-up-{number}"), ("traces", "client"))
+        assert kept.services <= services
