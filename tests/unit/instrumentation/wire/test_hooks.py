@@ -24,7 +24,7 @@ def _ours(original: Method) -> Method:
 
 
 def test_an_owner_is_left_as_it_was() -> None:
-    """What it had is its own again, and what it inherited it inherits, also what its base has by then."""
+    """What it had is its own again, and what it inherited it inherits."""
     before = dict(vars(_Owner))
     hooks = Hooks()
     for name in ("own", "inherited"):
