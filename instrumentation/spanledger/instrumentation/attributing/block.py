@@ -92,10 +92,10 @@ def _function(function: Callable[..., object], change: Change) -> Callable[..., 
     @wraps(function)
     def in_function(*args: object, **kwargs: object) -> object:
         with Applied(change):
-            result = function(*args, **kwargs)
-        kind = deferred(result)
-        # Nothing of it has run yet: it runs in the changed context too.
-        return result if kind is None else _of_kind(kind, giving(result), change)()
+            given = [function(*args, **kwargs)]
+        kind = deferred(given)
+        # Nothing of it has run yet, and nobody else has it: it runs in the changed context too.
+        return given[0] if kind is None else _of_kind(kind, giving(given.pop()), change)()
 
     return in_function
 

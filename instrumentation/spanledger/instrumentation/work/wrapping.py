@@ -47,12 +47,13 @@ def _function(function: Callable[..., Any], begin: Callable[[], Watch]) -> Calla
     def watching(*args: object, **kwargs: object) -> object:
         watch = begin()
         try:
-            result: object = function(*args, **kwargs)
+            given: list[object] = [function(*args, **kwargs)]
         except BaseException as error:
             watch.failed(error)
             raise
-        if (kind := deferred(result)) is not None:
-            return _of_kind(kind, giving(result), lambda: watch)()
+        if (kind := deferred(given)) is not None:
+            return _of_kind(kind, giving(given.pop()), lambda: watch)()
+        result = given.pop()
         if not when_done(result, partial(_done, watch)):
             watch.ended(result)
         return result
