@@ -51,7 +51,7 @@ class _Waiting(MetaPathFinder):
         waiting = [finder for finder in finders if hasattr(type(finder), _LISTEN)]
         for finder in finders:
             # As the import system asks them; finders of the old protocol have no such method.
-            find = None if finder in waiting else getattr(finder, "find_spec", None)
+            find = None if hasattr(type(finder), _LISTEN) else getattr(finder, "find_spec", None)
             spec: ModuleSpec | None = None if find is None else find(fullname, path, target)
             if spec is not None:
                 if spec.loader is not None:
@@ -97,7 +97,7 @@ class _Waiting(MetaPathFinder):
 
 
 def _tell_after(loader: Loader, run: Callable[[ModuleType], None], first: Callable[[str], bool]) -> None:
-    """Tell listeners when a module has run, until each has heard what it waited for: the loader is as it was then."""
+    """Tell listeners when a module has run, until each has heard of its own: then the loader is as it was."""
     listeners = [first]
     own = vars(loader)
     former = own.get(_METHOD)

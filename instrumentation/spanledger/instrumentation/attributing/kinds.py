@@ -1,8 +1,8 @@
 """What a callable is, and what a plain one gave back that is work yet to be done. Pure.
 
 A call may run a coroutine or a generator though what is called is no such function: a partial of one, an object whose
-`__call__` is one, a plain function that hands on what one made. The last is ours to stand in for only while nobody else
-has it: whoever keeps a generator, or takes one up again, finds his own. What is referred to from nowhere but where it was
+`__call__` is one, a plain function that hands on what one made. Another stands in the place of that only if nobody else
+has it: whoever keeps a generator, and reads on later, finds his own. What is referred to from nowhere but where it was
 given back is known by the count of its references, where the interpreter keeps one.
 """
 
@@ -58,7 +58,7 @@ def deferred(given: list[object]) -> Kind | None:
 
 
 def _yet_to_run(result: object) -> Kind | None:
-    """Of whatever else can be awaited or iterated nobody knows when it is done, and no other could stand in its place."""
+    """Of whatever else can be awaited or iterated nobody knows when it is done, nor could another stand for it."""
     if type(result) is CoroutineType:
         return Kind.COROUTINE if result.cr_frame is not None and not result.cr_suspended else None
     if type(result) is GeneratorType:
@@ -73,7 +73,7 @@ def _yet_to_run(result: object) -> Kind | None:
     return None
 
 
-class giving:  # noqa: N801 (a function in all but what becomes of it)
+class Giving:
     """A function that gives this once, and has its name. A coroutine that is not given is closed with it.
 
     Whoever closes a coroutine before it ran, or cancels its task, is not told that it was never awaited.
@@ -87,6 +87,7 @@ class giving:  # noqa: N801 (a function in all but what becomes of it)
         self.__qualname__: str = getattr(result, "__qualname__", "give")
 
     def __call__(self) -> object:
+        """Give it."""
         result, self._result = self._result, None
         return result
 

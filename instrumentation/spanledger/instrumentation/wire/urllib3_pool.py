@@ -1,8 +1,8 @@
 """urllib3: `HTTPConnectionPool.urlopen`, and its responses, read piece by piece. botocore sends by it too.
 
-A response gives its bytes by two methods, one for chunked bodies and one for others; both are looked at as they come from
-the wire. What breaks off either of them passes one place, where it gets urllib3's own name. The methods are those of a
-class below the response's own: what would hang on the response, and hold it, would keep it from being freed when dropped.
+A response gives its bytes by two methods, one for chunked bodies and one for others; both are looked at as they come
+from the wire. What breaks off either of them passes one place, where it gets urllib3's own name. All are methods of a
+class below the response's own: what hangs on a response, and holds it, keeps it from being freed when it is dropped.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -123,7 +123,7 @@ class _Look:
 @functools.lru_cache(maxsize=16)
 def _looked_at(kind: type) -> type:
     """The same class to everybody who asks, whose responses are looked at as they are read."""
-    if _LOOK in vars(kind):
+    if hasattr(kind, _LOOK):
         return kind
     methods: dict[str, object] = {
         **{name: _reading(getattr(kind, name)) for name in _READS},

@@ -43,7 +43,7 @@ async def _work() -> int:
 def test_a_generator_that_its_owner_keeps_is_read_in_two_goes(decorate: Decorator) -> None:
     """It is the same at each call, and nobody closes it when the first reader leaves."""
     kept = _numbers()
-    rows = decorate(lambda: kept)
+    rows: Callable[[], Generator[int]] = decorate(lambda: kept)
     assert rows() is kept
     assert list(islice(rows(), 2)) == [0, 1]
     assert list(rows()) == [2, 3]
@@ -89,12 +89,16 @@ def test_what_anybody_else_has_is_handed_on_as_it_is(decorate: Decorator, make: 
     argument = make()
     listed, owned, weak = (decorate(function)() for function in (in_a_list, in_an_object, weakly))
     assert (listed, owned, weak) == (kept[0], holder.made, kept[1]())
-    assert decorate(lambda given: given)(argument) is argument
+    assert decorate(_same)(argument) is argument
     fresh = decorate(plainly(make))()
     assert _code(fresh) is not _code(argument)
     for made in (listed, owned, weak, argument, fresh):
         if isinstance(made, Coroutine):
             made.close()
+
+
+def _same(given: object) -> object:
+    return given
 
 
 def _code(made: object) -> object:
