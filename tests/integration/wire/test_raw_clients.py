@@ -1,16 +1,19 @@
 """HTTP clients without any SDK: each is metered once, whole and streamed, sync and async."""
 
 import gc
+import pickle
 import threading
 import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import pytest
 import requests
 import urllib3
+from requests.adapters import BaseAdapter
 from support.fake_provider import FakeProvider, Plan
 from support.metered import Metered
 from support.raw_clients import CLIENTS, HEADERS, STREAM, WHOLE
@@ -209,6 +212,37 @@ def test_a_response_is_of_its_own_class_and_lives_as_long_as_its_methods(
         assert alive() is not None
         assert metered.spans == []
         close()
+    assert len(metered.claims()) == 1
+
+
+class Mocking(BaseAdapter):
+    """An adapter that answers by itself, as those of mocks do."""
+
+    def send(self, *_: object, **__: object) -> requests.Response:
+        """Answer."""
+        response = requests.Response()
+        response.status_code = 200
+        response.raw = urllib3.HTTPResponse(
+            BytesIO(_EVENT), {"content-type": "text/event-stream"}, preload_content=False
+        )
+        return response
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_mocked_response_is_pickled_as_without_us(provider: FakeProvider, metered: Metered) -> None:
+    """What comes of it is nobody's to look at; the first is metered."""
+    with requests.Session() as session:
+        session.mount("http://", Mocking())
+        raw = session.post(provider.url + URL, data=STREAM, headers=HEADERS, stream=True).raw
+        again = pickle.loads(pickle.dumps(raw))  # noqa: S301 (our own)
+        assert type(again) is urllib3.HTTPResponse
+        assert again.read() == _EVENT
+        again.close()
+        assert metered.spans == []
+        assert raw.read() == _EVENT
+        raw.close()
     assert len(metered.claims()) == 1
 
 

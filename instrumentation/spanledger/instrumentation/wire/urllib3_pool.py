@@ -30,6 +30,8 @@ _LENGTH: Final = "_update_chunk_length"
 
 _CATCHER: Final = "_error_catcher"
 
+_PICKLED: Final = "__reduce_ex__"
+
 _LOOK: Final = "_spanledger_look"
 
 
@@ -130,6 +132,7 @@ def _looked_at(kind: type) -> type:
         **{name: _ending(getattr(kind, name)) for name in _ENDS},
         _LENGTH: _measuring(getattr(kind, _LENGTH)),
         _CATCHER: _catching(getattr(kind, _CATCHER)),
+        _PICKLED: _pickling(kind),
     }
     same = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
     body = {**same, **methods, "__slots__": (), "__class__": property(lambda _: kind), _LOOK: None}
@@ -193,6 +196,22 @@ def _catching(original: Method) -> Callable[[Any], AbstractContextManager[None]]
             raise
 
     return catch
+
+
+def _pickling(kind: Any) -> Callable[[Any, int], Any]:  # noqa: ANN401
+    """What of it can be copied or pickled is a response of its own class, at which nobody looks."""
+    original = getattr(kind, _PICKLED)
+
+    @functools.wraps(original)
+    def pickled(response: Any, protocol: int) -> Any:  # noqa: ANN401
+        made: Any = original(response, protocol)
+        if not (isinstance(made, tuple) and len(made) > 2 and isinstance(made[2], dict)):
+            return made
+        function, args, state, *rest = made
+        own = tuple(kind if each is type(response) else each for each in args)
+        return (function, own, {name: value for name, value in state.items() if name != _LOOK}, *rest)
+
+    return pickled
 
 
 def _look(response: Any) -> _Look:  # noqa: ANN401
