@@ -155,6 +155,36 @@ def test_geminis_batches_are_read_from_files_and_from_the_batch(
     assert_metered(provider, metered)
 
 
+def test_the_first_line_may_be_one_that_failed(provider: FakeProvider, metered: Metered) -> None:
+    """Of Gemini's file, and of OpenAI's where it does not even say that there is no response."""
+    reply, truths = google_file(3)
+    *answered, failed = reply.body.splitlines(keepends=True)
+    provider.files["/v1/files/f-1:download"] = (replace(reply, body=b"".join((failed, *answered))), truths)
+    with genai.Client(api_key="k", http_options={"base_url": provider.url}) as client:
+        _gemini_file(client)
+    reply, truths = openai_file(CHAT)
+    expired = json.dumps({"id": "b", "custom_id": "r", "error": {"code": "batch_expired"}}).encode()
+    provider.files[FILE] = (replace(reply, body=expired + b"\n" + reply.body), truths)
+    _openai(provider.url)
+    assert_metered(provider, metered)
+
+
+def test_a_response_in_the_background_may_be_followed(provider: FakeProvider, metered: Metered) -> None:
+    """By the real SDK, from where a stream of it broke off: the event that ends it has the usage."""
+    reply, truths = openai_background(done=True)
+    delta = {"type": "response.output_text.delta", "sequence_number": 8, "item_id": "m", "output_index": 0}
+    delta |= {"content_index": 0, "delta": '"response.completed"', "logprobs": []}
+    done = {"type": "response.completed", "sequence_number": 9, "response": json.loads(reply.body)}
+    body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in (delta, done))
+    provider.files["/v1/responses/resp_1"] = (Reply(Truth(), body, content_type="text/event-stream"), truths)
+    with (
+        openai.OpenAI(base_url=f"{provider.url}/v1", api_key="k") as client,
+        client.responses.retrieve("resp_1", stream=True, starting_after=7) as events,
+    ):
+        assert [event.type for event in events] == [delta["type"], done["type"]]
+    assert_metered(provider, metered)
+
+
 def test_a_response_in_the_background_is_metered_once_it_is_done(provider: FakeProvider, metered: Metered) -> None:
     """By the real SDK, which asks again and again; at the response's own tier, under its own id."""
     path = "/v1/responses/resp_1"

@@ -3,6 +3,7 @@
 import gc
 import gzip
 import logging
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -106,29 +107,51 @@ def test_a_stream_that_nobody_closes_ends_its_span_when_it_is_collected(
     assert provider.seen == []
 
 
+class RaisesAtStart(SpanProcessor):
+    """A processor of the application's that is broken."""
+
+    def on_start(self, span: object, parent_context: object = None) -> None:
+        """Raise."""
+        del span, parent_context
+        msg = "a secret"
+        raise RuntimeError(msg)
+
+
+class RaisesAtEnd(SpanProcessor):
+    """Another one."""
+
+    def on_end(self, span: object) -> None:
+        """Raise."""
+        RaisesAtStart().on_start(span)
+
+
+@pytest.mark.parametrize(
+    ("broken", "where"), [(RaisesAtStart, "recognise a request"), (RaisesAtEnd, "end a span")], ids=["start", "end"]
+)
 def test_our_own_failure_is_counted_and_logged_once(
-    provider: FakeProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    provider: FakeProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    broken: type[SpanProcessor],
+    where: str,
 ) -> None:
-    """A span processor that raises at start: every call goes on, one line is logged."""
-    monkeypatch.setenv("SPANLEDGER_ENDPOINTS", f"{provider.host}=openai")
-
-    class Raising(SpanProcessor):
-        def on_start(self, span: object, parent_context: object = None) -> None:
-            del span, parent_context
-            msg = "a secret"
-            raise RuntimeError(msg)
-
+    """A span processor that raises: every call goes on, read at once, streamed or refused; one line is logged."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        nobody = f"127.0.0.1:{gone.getsockname()[1]}"
+    monkeypatch.setenv("SPANLEDGER_ENDPOINTS", f"{provider.host}=openai;{nobody}=openai")
     tracers = TracerProvider(shutdown_on_exit=False)
-    tracers.add_span_processor(Raising())
+    tracers.add_span_processor(broken())
     FAILURES.clear()
     try:
         instrument(tracer_provider=tracers)
         with caplog.at_level(logging.WARNING, logger="spanledger"):
-            for _ in range(3):
-                assert _read(f"{provider.url}/v1/chat/completions")[0] == 200
+            assert httpx.post(f"{provider.url}/v1/chat/completions", json=BODY).status_code == 200
+            assert _read(f"{provider.url}/v1/chat/completions")[0] == 200
+            with pytest.raises(httpx.ConnectError):
+                httpx.post(f"http://{nobody}/v1/chat/completions", json=BODY)
     finally:
         uninstrument()
-    assert FAILURES == {"recognise a request": 3}
+    assert {where: 3} == FAILURES
     assert len(caplog.records) == 1
     assert "a secret" not in caplog.text
 

@@ -1,13 +1,19 @@
 """HTTP clients without any SDK: each is metered once, whole and streamed, sync and async."""
 
+import gc
+import pickle
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import pytest
 import requests
 import urllib3
+from requests.adapters import BaseAdapter
 from support.fake_provider import FakeProvider, Plan
 from support.metered import Metered
 from support.raw_clients import CLIENTS, HEADERS, STREAM, WHOLE
@@ -171,3 +177,80 @@ def test_a_stream_that_the_application_leaves_is_no_error(
         del pieces
     (claim,) = metered.claims()
     assert (claim.error_type, claim.usage_source) == ("", "estimated")
+
+
+@pytest.mark.parametrize("read", [False, True], ids=["dropped", "read and dropped"])
+@pytest.mark.parametrize("client", ["urllib3", "requests"])
+def test_a_response_that_is_dropped_is_gone_at_once(
+    provider: FakeProvider, metered: Metered, client: str, *, read: bool
+) -> None:
+    """Its connection with it, and without a collection of garbage; the span ends then."""
+    with _uncollected(), urllib3.PoolManager() as pool, requests.Session() as session:
+        if client == "urllib3":
+            response = pool.request("POST", provider.url + URL, body=STREAM, headers=HEADERS, preload_content=False)
+        else:
+            response = session.post(provider.url + URL, data=STREAM, headers=HEADERS, stream=True, timeout=9).raw
+        if read:
+            response.read()
+        gone = weakref.ref(response)
+        del response
+        assert gone() is None
+        (claim,) = metered.claims()
+    assert claim.usage_source == ("provider" if read else "missing")
+
+
+def test_a_response_is_of_its_own_class_and_lives_as_long_as_its_methods(
+    provider: FakeProvider, metered: Metered
+) -> None:
+    """To everybody who asks for its class; whoever has its `close` has the response."""
+    with urllib3.PoolManager() as pool:
+        response = pool.request("POST", provider.url + URL, body=STREAM, headers=HEADERS, preload_content=False)
+        assert response.__class__ is urllib3.HTTPResponse
+        assert repr(response).startswith("<urllib3.response.HTTPResponse object")
+        close, alive = response.close, weakref.ref(response)
+        del response
+        assert alive() is not None
+        assert metered.spans == []
+        close()
+    assert len(metered.claims()) == 1
+
+
+class Mocking(BaseAdapter):
+    """An adapter that answers by itself, as those of mocks do."""
+
+    def send(self, *_: object, **__: object) -> requests.Response:
+        """Answer."""
+        response = requests.Response()
+        response.status_code = 200
+        response.raw = urllib3.HTTPResponse(
+            BytesIO(_EVENT), {"content-type": "text/event-stream"}, preload_content=False
+        )
+        return response
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_mocked_response_is_pickled_as_without_us(provider: FakeProvider, metered: Metered) -> None:
+    """What comes of it is nobody's to look at; the first is metered."""
+    with requests.Session() as session:
+        session.mount("http://", Mocking())
+        raw = session.post(provider.url + URL, data=STREAM, headers=HEADERS, stream=True).raw
+        again = pickle.loads(pickle.dumps(raw))  # noqa: S301 (our own)
+        assert type(again) is urllib3.HTTPResponse
+        assert again.read() == _EVENT
+        again.close()
+        assert metered.spans == []
+        assert raw.read() == _EVENT
+        raw.close()
+    assert len(metered.claims()) == 1
+
+
+@contextmanager
+def _uncollected() -> Generator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -11,14 +11,16 @@ from typing import Any
 import openai
 import pytest
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import TracerProvider
 from support.desk import Desk
 from support.metered import metering
+from support.sdk import Ended
 from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
 from spanledger.exporter.store import Store
-from spanledger.instrumentation import attribution
+from spanledger.instrumentation import attribution, instrument, uninstrument
 from spanledger.schemas import attributes as a
 from spanledger.schemas import units as u
 
@@ -193,6 +195,51 @@ def test_a_session_has_its_price(store: Store, tmp_path: Path, monkeypatch: pyte
         desk.writer.close()
     assert store.query("SELECT model, cost_state, toString(cost) FROM charges") == [
         ("gpt-realtime", "priced", "0.0068536")
+    ]
+
+
+def test_a_session_that_only_transcribes_names_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the beta says it, when it begins and when it is changed."""
+    said: list[str] = []
+    for happened, model in (("created", "gpt-4o-transcribe"), ("updated", "whisper-1")):
+        session = {"id": "s", "object": "realtime.transcription_session", "input_audio_transcription": {"model": model}}
+        said += [json.dumps({"type": f"transcription_session.{happened}", "session": session}), json.dumps(HEARD)]
+    with answering(*said) as host:
+        monkeypatch.setenv("SPANLEDGER_ENDPOINTS", f"{host}=openai")
+        with metering() as metered, connect(f"ws://{host}/v1/realtime?intent=transcription") as connection:
+            connection.send("{}")
+            assert [connection.recv() for _ in said] == said
+            connection.send("{}")
+    assert [claim.call.request_model for claim in metered.claims()] == ["gpt-4o-transcribe", "whisper-1"]
+
+
+def test_a_socket_is_metered_while_its_provider_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named and left out while it is open; what the session said of itself meanwhile is known."""
+    said = [json.dumps(event) for event in (CREATED, done(1), done(2), done(3), done(4))]
+    ended = Ended()
+    tracers = TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(ended)
+    with answering(*said) as host:
+        monkeypatch.setenv("SPANLEDGER_ENDPOINTS", f"{host}=openai")
+        try:
+            instrument("anthropic", tracer_provider=tracers)
+            with connect(f"ws://{host}/v1/realtime") as connection:
+                connection.send("{}")
+                seen = [connection.recv(), connection.recv()]
+                instrument("openai", tracer_provider=tracers)
+                seen.append(connection.recv())
+                uninstrument("openai")
+                seen.append(connection.recv())
+                instrument("openai", tracer_provider=tracers)
+                seen.append(connection.recv())
+                connection.send("{}")
+        finally:
+            uninstrument()
+    assert seen == said
+    stated = [span.attributes or {} for span in ended.spans]
+    assert [(each[a.RESPONSE_ID], each[a.RESPONSE_MODEL]) for each in stated] == [
+        ("resp_2", "gpt-realtime-2025"),
+        ("resp_4", "gpt-realtime-2025"),
     ]
 
 

@@ -15,7 +15,7 @@ from opentelemetry.context import Context
 from spanledger.instrumentation.attributing.applied import Applied, Change, attributed
 from spanledger.instrumentation.attributing.fields import attributes_of
 from spanledger.instrumentation.attributing.installing import install
-from spanledger.instrumentation.attributing.kinds import Kind, deferred, giving, kind_of
+from spanledger.instrumentation.attributing.kinds import Giving, Kind, deferred, kind_of
 from spanledger.instrumentation.attributing.stepping import async_generator, generator
 
 _P = ParamSpec("_P")
@@ -92,10 +92,10 @@ def _function(function: Callable[..., object], change: Change) -> Callable[..., 
     @wraps(function)
     def in_function(*args: object, **kwargs: object) -> object:
         with Applied(change):
-            result = function(*args, **kwargs)
-        kind = deferred(result)
-        # Nothing of it has run yet: it runs in the changed context too.
-        return result if kind is None else _of_kind(kind, giving(result), change)()
+            given = [function(*args, **kwargs)]
+        kind = deferred(given)
+        # Nothing of it has run yet, and nobody else has it: it runs in the changed context too.
+        return given[0] if kind is None else _of_kind(kind, Giving(given.pop()), change)()
 
     return in_function
 

@@ -1,7 +1,7 @@
 """Calls a function as soon as a module is imported, and imports nothing for it.
 
 Looking for a module is not importing it: whoever asks for its spec, as often as he likes, gets one that tells when it
-has run.
+has run. What tells is gone from the module's loader then.
 """
 
 import sys
@@ -31,40 +31,56 @@ class _Waiting(MetaPathFinder):
         self._then = then
         self._over = False
         self._lock = threading.Lock()
+        self._looking = threading.local()
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """What the other finders find."""
-        if fullname != self._name or self._over:
+        """What the other finders find. One that asks them all itself, as this does, is not asked for ever."""
+        if fullname != self._name or self._over or getattr(self._looking, "now", False):
             return None
-        # As the import system asks them; finders of the old protocol have no such method.
-        for finder in tuple(sys.meta_path):
-            find = None if finder is self else getattr(finder, "find_spec", None)
+        self._looking.now = True
+        try:
+            return self._found(fullname, path, target)
+        finally:
+            self._looking.now = False
+
+    def _found(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+        finders = tuple(sys.meta_path)
+        # Whoever else waits is told too: this package may be there twice, reloaded.
+        waiting = [finder for finder in finders if hasattr(type(finder), _LISTEN)]
+        for finder in finders:
+            # As the import system asks them; finders of the old protocol have no such method.
+            find = None if hasattr(type(finder), _LISTEN) else getattr(finder, "find_spec", None)
             spec: ModuleSpec | None = None if find is None else find(fullname, path, target)
             if spec is not None:
                 if spec.loader is not None:
-                    self._listen(spec.loader)
+                    for each in waiting:
+                        getattr(each, _LISTEN)(fullname, spec.loader)
                 return spec
         return None
 
-    def _listen(self, loader: Loader) -> None:
-        run = loader.exec_module
-        if getattr(run, _OURS, None) is self:
+    def spanledger_listen(self, fullname: str, loader: Loader) -> None:
+        """Be told when this loader has run the module."""
+        if fullname != self._name or self._over:
             return
-
-        def run_and_tell(module: ModuleType) -> None:
-            run(module)
-            # A loader may be that of other modules too: an archive has one for all.
-            if module.__name__ == self._name:
-                self._tell()
-
         try:
-            setattr(run_and_tell, _OURS, self)
-            # On the object, so that its class stays what it is to everybody else.
-            vars(loader)["exec_module"] = run_and_tell
+            with _lock:
+                run = loader.exec_module
+                listeners: list[Callable[[str], bool]] | None = getattr(run, _LISTENERS, None)
+                if listeners is None:
+                    _tell_after(loader, run, self._heard)
+                elif self._heard not in listeners:
+                    listeners.append(self._heard)
         except (AttributeError, TypeError) as error:
             failed("a library cannot be attributed", error)
+
+    def _heard(self, name: str) -> bool:
+        """Whether it was the module waited for."""
+        if name == self._name:
+            self._tell()
+            return True
+        return False
 
     def _tell(self) -> None:
         """Once, whichever of the specs it was imported by."""
@@ -80,5 +96,37 @@ class _Waiting(MetaPathFinder):
             failed("a library cannot be attributed", error)
 
 
-_OURS: Final = "_spanledger_waiting"
-"""The mark of a method that tells, so that a loader that is found again tells once."""
+def _tell_after(loader: Loader, run: Callable[[ModuleType], None], first: Callable[[str], bool]) -> None:
+    """Tell listeners when a module has run, until each has heard of its own: then the loader is as it was."""
+    listeners = [first]
+    own = vars(loader)
+    former = own.get(_METHOD)
+
+    def run_and_tell(module: ModuleType) -> None:
+        run(module)
+        # A loader may be that of other modules too: an archive has one for all.
+        for heard in tuple(listeners):
+            if heard(module.__name__):
+                with _lock:
+                    if heard in listeners:
+                        listeners.remove(heard)
+                    if not listeners and own.get(_METHOD) is run_and_tell:
+                        if former is None:
+                            del own[_METHOD]
+                        else:
+                            own[_METHOD] = former
+
+    setattr(run_and_tell, _LISTENERS, listeners)
+    # On the object, so that its class stays what it is to everybody else.
+    own[_METHOD] = run_and_tell
+
+
+_METHOD: Final = "exec_module"
+
+_LISTEN: Final = "spanledger_listen"
+"""By this one that waits knows another, and no finder of the application's."""
+
+_LISTENERS: Final = "_spanledger_listeners"
+"""Whom a method tells, so that a loader that is found again tells once."""
+
+_lock: Final = threading.RLock()

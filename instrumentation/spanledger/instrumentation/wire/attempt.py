@@ -87,9 +87,11 @@ class Attempt:
                 attributes[a.ERROR_TYPE] = kind
         except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
             failed("describe a call")
-        finally:
+        try:
             if self.span is not None:
                 self.span.end(attributes, failed=bool(kind))
+        except Exception:  # noqa: BLE001 (a processor of the application's that raises, here instead of an answer)
+            failed("end a span")
 
     def _state_answer(self, attributes: dict[str, AttributeValue], headers: Mapping[str, str], *, began: bool) -> None:
         """What the answer names, and the counts: the provider's, or what there is instead."""

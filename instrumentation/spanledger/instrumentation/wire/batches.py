@@ -5,25 +5,37 @@ other file nothing more is read.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from contextvars import copy_context
 from typing import Final
 
 from msgspec.structs import replace
 
+from spanledger.instrumentation.wire.answer import Answer
 from spanledger.instrumentation.wire.apis import APIS
-from spanledger.instrumentation.wire.apis.batch import LINES, WHOLE, NoBatchError, Result
+from spanledger.instrumentation.wire.apis.batch import (
+    ENDED,
+    LINES,
+    WHOLE,
+    NoBatchError,
+    Result,
+    openai_background_event,
+)
 from spanledger.instrumentation.wire.attempt import Attempt
 from spanledger.instrumentation.wire.endpoints import Endpoint
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.meter import Meter
 from spanledger.instrumentation.wire.paths import RESULTS
 from spanledger.instrumentation.wire.request import BODY_BYTES_MAX, Request
-from spanledger.instrumentation.wire.streams import EVENT_BYTES_MAX, UNREADABLE, Reader
+from spanledger.instrumentation.wire.streams import EVENT_BYTES_MAX, UNREADABLE, Lines, Reader
 
 # Within that much of a batch's first line stands the name that its request was given.
 HEAD_BYTES: Final = 4_096
-_MARKS: Final = {"openai": b'"custom_id"', "anthropic": b'"custom_id"', "google": b'"response"'}
+_MARKS: Final = {
+    "openai": (b'"custom_id"',),
+    "anthropic": (b'"custom_id"',),
+    "google": (b'"response"', b'"error"'),
+}
+_BYTE_ORDER: Final = b"\xef\xbb\xbf"
 _MARKED: Final = ("/content", ":download", "/batches/", "/responses/")
 _REFUSED: Final = 400
 
@@ -59,18 +71,22 @@ class Download(Attempt):
         # Lines may be read anywhere: their usage is for whom the download is.
         self._run = copy_context().run
 
-    def answered(self, status: int, headers: Mapping[str, str], body: bytes) -> None:  # noqa: ARG002
+    def answered(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """The whole file is here, inflated."""
         if status < _REFUSED:
-            self.read_by("").feed(body)
+            self.read_by(headers.get("content-type", "")).feed(body)
         self.end()
 
-    def read_by(self, kind: str) -> Reader:  # noqa: ARG002 (whatever it is called: providers call it binary)
-        """The reader of this download's bytes."""
+    def read_by(self, kind: str) -> Reader:
+        """The reader of this download's bytes. Only a stream's type says what it is: files are called binary."""
         family = self.endpoint.family
-        self._lines = (
-            _Inlined(self._document) if self._whole else ResultLines(_MARKS[family], self._line_of(LINES[family]))
-        )
+        if not self._whole:
+            self._lines = ResultLines(_MARKS[family], self._line_of(LINES[family]))
+        elif family == "openai" and "event-stream" in kind.lower():
+            api = APIS["openai.responses"]
+            self._lines = Lines(replace(api, event=self._event, marks=ENDED), self.answer)
+        else:
+            self._lines = _Inlined(self._document)
         return self._lines
 
     def end(self, *_ended: object, **_how: object) -> None:
@@ -91,13 +107,27 @@ class Download(Attempt):
         def take(line: bytes) -> None:
             result = read(line)
             if result is not None:
-                self._run(self._meter_one, result)
+                self._meter_apart(result)
 
         return take
 
     def _document(self, document: bytes) -> None:
         for result in WHOLE[self.endpoint.family](document):
+            self._meter_apart(result)
+
+    def _event(self, data: bytes, answer: Answer) -> None:
+        """An event of a response that is followed: the one that ends it is metered, once."""
+        if not answer.final:
+            for result in openai_background_event(data):
+                self._meter_apart(result)
+                answer.over()
+
+    def _meter_apart(self, result: Result) -> None:
+        """One answer; what fails costs this one only, and says nothing of what the file is."""
+        try:
             self._run(self._meter_one, result)
+        except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
+            failed("meter an answer of a batch")
 
     def _meter_one(self, result: Result) -> None:
         """One answer, as if it had come by itself."""
@@ -111,28 +141,28 @@ class Download(Attempt):
             APIS[attempt.endpoint.api].body(result.body, answer)
         except UNREADABLE:
             failed("read an answer of a batch")
-        answer.tier = result.tier or answer.tier
-        answer.response_id = answer.response_id or result.line_id
-        attempt.end()
+        finally:
+            answer.tier = result.tier or answer.tier
+            answer.response_id = answer.response_id or result.line_id
+            attempt.end()
 
 
 class ResultLines:
     """A file's lines, as its bytes pass: `take` is given each, and raises for what is none of a batch's."""
 
-    def __init__(self, mark: bytes, take: Callable[[bytes], None]) -> None:
-        self._mark, self._take = mark, take
+    def __init__(self, marks: tuple[bytes, ...], take: Callable[[bytes], None]) -> None:
+        self._marks, self._take = marks, take
         self.deltas = self.faults = 0
-        self._known = self._other = self._skipping = False
+        self._begun = self._known = self._other = self._skipping = False
         self._rest: list[bytes] = []
         self.kept_bytes = 0
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes: of another file nothing is kept."""
         begin = 0
+        if not (self._begun or self._other):
+            chunk = self._beginning(b"".join((*self._forget(), chunk)))
         while not self._other and begin < len(chunk):
-            if not (self._known or self._may_begin(chunk[begin : begin + HEAD_BYTES])):
-                self._give_up()
-                return
             end = chunk.find(b"\n", begin)
             if end < 0:
                 self._keep(chunk, begin)
@@ -146,14 +176,24 @@ class ResultLines:
     def end(self) -> None:
         """Read a last line without its end, if it is all there."""
         faults = self.faults
-        self._line(b"".join(self._forget()))
+        rest = b"".join(self._forget())
+        if self._begun:
+            self._line(rest)
         self.faults = faults
 
-    def _may_begin(self, head: bytes) -> bool:
-        """Whether a first line that goes on like this may be one of a batch."""
-        head = b"".join((*self._rest, head))[:HEAD_BYTES]
-        line = head.partition(b"\n")[0]
-        return line[:1] == b"{" and ((line is head and len(head) < HEAD_BYTES) or line.find(self._mark) >= 0)
+    def _beginning(self, chunk: bytes) -> bytes:
+        """What is to be read of a file, once its first line tells: until then no more than its head is kept."""
+        head = chunk[:HEAD_BYTES]
+        text = head.removeprefix(_BYTE_ORDER).lstrip()
+        line, ends, _ = text.partition(b"\n")
+        if line.startswith(b"{") and any(line.find(mark) >= 0 for mark in self._marks):
+            self._begun = True
+            return chunk.removeprefix(_BYTE_ORDER)
+        if ends or len(head) == HEAD_BYTES or not (line.startswith(b"{") or not line or _BYTE_ORDER.startswith(line)):
+            self._give_up()
+        else:
+            self._keep(chunk, 0)
+        return b""
 
     def _keep(self, chunk: bytes, begin: int) -> None:
         if self._skipping:
@@ -209,5 +249,7 @@ class _Inlined:
         """Read the document, if it is all there."""
         if self._chunks:
             body, self._chunks = b"".join(self._chunks), []
-            with suppress(*UNREADABLE):
+            try:
                 self._take(body)
+            except UNREADABLE:
+                self.faults += 1

@@ -46,9 +46,12 @@ class Meter:
         endpoint = self.endpoints.recognise(scheme, host, port, path)
         if endpoint is None or ((owner := _OWNER.get()) is not None and owner.sending):
             return None
+        return endpoint if self.admits(endpoint) else None
+
+    def admits(self, endpoint: Endpoint) -> bool:
+        """Whether calls to it are metered now: providers are admitted and dismissed at any time."""
         names = (endpoint.provider, endpoint.family)
-        wanted = self._dismissed.isdisjoint(names) if self._only is None else not self._only.isdisjoint(names)
-        return endpoint if wanted else None
+        return self._dismissed.isdisjoint(names) if self._only is None else not self._only.isdisjoint(names)
 
     def admit(self, providers: frozenset[str]) -> None:
         """Meter these providers or families as well; all of them, if none is named."""

@@ -4,6 +4,7 @@ It is never made the global one: a program that sets up its own afterwards must 
 the same processor as explicit work, whichever that is by then.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from opentelemetry.context import Context
@@ -13,7 +14,6 @@ from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
 
 from spanledger.instrumentation import attributing, hook
 from spanledger.instrumentation.work.sink import sinks
-from spanledger.schemas.ambient import stamping
 
 # Whoever switches metering off goes on at once; what is not on disk by then is written in the background.
 _FLUSH_TIMEOUT_S: Final = 5.0
@@ -22,9 +22,10 @@ _FLUSH_TIMEOUT_S: Final = 5.0
 class _ToLedger(SpanProcessor):
     """Hands every span to the ledger's processor in force."""
 
-    @stamping
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        sinks.current().processor.on_start(span, parent_context)
+    @property
+    def on_start(self) -> Callable[[Span, Context | None], None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The other's own, so that it can be seen what it does with a span that starts."""
+        return sinks.current().processor.on_start
 
     def on_end(self, span: ReadableSpan) -> None:
         sinks.current().processor.on_end(span)

@@ -7,9 +7,11 @@ and stamped at its start, as the SDK would, and made at its end. Everywhere else
 
 from collections.abc import Mapping
 from time import time_ns
+from types import FunctionType
 from typing import Any, Final, Protocol, cast
 
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, Tracer
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, SynchronousMultiSpanProcessor, Tracer
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, get_current_span
@@ -20,19 +22,24 @@ from spanledger.schemas.ambient import only_stamps
 
 _UNSET: Final = Status(StatusCode.UNSET)
 _ERROR: Final = Status(StatusCode.ERROR)
-_IGNORE_STARTS: Final = (SpanProcessor.on_start, BatchSpanProcessor.on_start, SimpleSpanProcessor.on_start)
-# What the SDK lets processors do to a span that is about to end; older ones do not ask.
-_ON_ENDING: Final = "_on_ending"
 # As many as an attempt may state, with what stamps it.
 _ATTRIBUTES_MIN: Final = 128
 _RANDOM: Final = TraceFlags.RANDOM_TRACE_ID
+
+# What the SDK's own processors do about spans before they have ended: nothing.
+_IDLE_KINDS: Final = (SpanProcessor, BatchSpanProcessor, SimpleSpanProcessor)
+_IDLE_STARTS: Final = tuple(kind.on_start for kind in _IDLE_KINDS)
+_ON_ENDING: Final = "_on_ending"
+_IDLE_ENDINGS: Final = tuple(getattr(kind, _ON_ENDING, None) for kind in _IDLE_KINDS)
+_SDK: Final = (SynchronousMultiSpanProcessor.on_start, Tracer.start_span)
+"""As they were before anybody put something in their place."""
 
 
 class AttemptSpan(Protocol):
     """The span of one attempt, which has begun."""
 
     def end(self, attributes: Mapping[str, AttributeValue], *, failed: bool) -> None:
-        """State the rest and end it."""
+        """State the rest and end it. Raises what a processor of the application's raises."""
         ...
 
 
@@ -42,18 +49,16 @@ class Spans:
     def __init__(self, tracer: AnyTracer) -> None:
         self._tracer = tracer
         # A tracer of the SDK or none: what it has beyond the API has no public names.
-        self._sdk: Any = tracer if isinstance(tracer, Tracer) and _is_plain(tracer) else None
-        self._seen: tuple[SpanProcessor, ...] | None = None
-        self._stamping: tuple[SpanProcessor, ...] | None = None
+        self._sdk: Any = tracer if _is_plain(tracer) else None
 
     def begin(self, name: str, attributes: dict[str, AttributeValue]) -> AttemptSpan | None:
         """Begin the span of an attempt; None if nobody would see it."""
-        if self._sdk is None or not self._sdk._is_enabled() or (stamping := self._stampers()) is None:  # noqa: SLF001
+        if self._sdk is None or (stamping := _stamping(self._sdk)) is None:
             span = self._tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
             return _Started(span) if span.is_recording() else None
         sdk = self._sdk
-        above = get_current_span().get_span_context()
-        if above.trace_id and above.span_id:
+        above = cast("SpanContext | None", get_current_span().get_span_context())
+        if above is not None and above.is_valid:
             parent, trace_id, random = above, above.trace_id, above.trace_flags & _RANDOM
         else:
             parent, trace_id = None, sdk.id_generator.generate_trace_id()
@@ -63,18 +68,10 @@ class Spans:
             return None
         flags = TraceFlags((result.decision is Decision.RECORD_AND_SAMPLE) | random)
         context = SpanContext(trace_id, sdk.id_generator.generate_span_id(), False, flags, result.trace_state)  # noqa: FBT003
-        span = _Late(sdk, name, context, parent, {**result.attributes})
+        late = _Late(sdk, name, context, parent, _as_given(attributes, result.attributes))
         for each in stamping:
-            each.on_start(cast("Any", span), None)
-        return span
-
-    def _stampers(self) -> tuple[SpanProcessor, ...] | None:
-        """The processors that stamp; None if there is one that does anything else to a span before it has ended."""
-        present = self._sdk.span_processor._span_processors  # noqa: SLF001
-        if present is not self._seen:
-            self._stamping = _stampers(present)
-            self._seen = present
-        return self._stamping
+            each.on_start(cast("Any", late), None)
+        return late
 
 
 class _Started:
@@ -117,13 +114,15 @@ class _Late:
 
     def end(self, attributes: Mapping[str, AttributeValue], *, failed: bool) -> None:
         sdk = self._sdk
-        self.attributes.update(attributes)
+        # The kind that the SDK's own spans have. All values are clean already, so none is looked at again.
+        stated = BoundedAttributes(immutable=False)
+        stated._dict.update(self.attributes, **attributes)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         span = ReadableSpan(
             self._name,
             self._context,
             self._parent,
             sdk.resource,
-            self.attributes,
+            stated,
             kind=SpanKind.CLIENT,
             instrumentation_info=sdk.instrumentation_info,
             status=_ERROR if failed else _UNSET,
@@ -134,33 +133,56 @@ class _Late:
         sdk.span_processor.on_end(span)
 
 
-def _is_plain(tracer: Any) -> bool:  # noqa: ANN401
-    """Whether a tracer of the SDK is as we know it, without metrics of its own, and not cutting attributes off."""
+def _is_plain(sdk: object) -> bool:
+    """Whether a tracer is the SDK's as we know it: without metrics of its own, and not cutting attributes off."""
+    tracer: Any = sdk
     try:
         limits = tracer._span_limits  # noqa: SLF001
         return (
-            callable(tracer._is_enabled)  # noqa: SLF001
+            type(sdk) is Tracer
+            and all(isinstance(each, FunctionType) for each in _SDK)
             and type(tracer._tracer_metrics).__name__ == "NoOpTracerMetrics"  # noqa: SLF001
             and limits.max_span_attribute_length is None
             and (limits.max_span_attributes is None or limits.max_span_attributes >= _ATTRIBUTES_MIN)
-            and isinstance(tracer.span_processor._span_processors, tuple)  # noqa: SLF001
+            and callable(tracer._is_enabled)  # noqa: SLF001
+            and callable(tracer.id_generator.is_trace_id_random)
+            and hasattr(BoundedAttributes(), "_dict")
             and hasattr(tracer, "_instrumentation_scope")
             and hasattr(tracer, "instrumentation_info")
-            and callable(tracer.id_generator.is_trace_id_random)
         )
     except AttributeError:
         return False
 
 
-def _stampers(processors: tuple[SpanProcessor, ...]) -> tuple[SpanProcessor, ...] | None:
+def _stamping(tracer: Any) -> list[SpanProcessor] | None:  # noqa: ANN401
+    """The processors that stamp what starts; None if anybody does anything else to a span before it has ended.
+
+    Asked for each span: processors come and go, and what they do is put on their classes and on themselves.
+    """
+    every = tracer.span_processor
+    if (
+        type(every) is not SynchronousMultiSpanProcessor
+        or vars(every).keys() & {"on_start", _ON_ENDING}
+        or (SynchronousMultiSpanProcessor.on_start, Tracer.start_span) != _SDK
+        or not tracer._is_enabled()  # noqa: SLF001
+    ):
+        return None
     stamping: list[SpanProcessor] = []
-    nothing = getattr(SpanProcessor, _ON_ENDING, None)
-    for each in processors:
-        kind = type(each)
-        if getattr(kind, _ON_ENDING, None) is not nothing:
+    for each in every._span_processors:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        start, ending = (getattr(getattr(each, name, None), "__func__", None) for name in ("on_start", _ON_ENDING))
+        if ending not in _IDLE_ENDINGS:
             return None
-        if only_stamps(kind.on_start):
+        if start is not None and only_stamps(start):
             stamping.append(each)
-        elif kind.on_start not in _IGNORE_STARTS:
+        elif start not in _IDLE_STARTS:
             return None
-    return tuple(stamping)
+    return stamping
+
+
+def _as_given(attributes: dict[str, AttributeValue], given: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """A span's attributes as a sampler gives them: its own may be anything, and the SDK cleans them."""
+    return (
+        attributes
+        if given == attributes
+        else dict(cast("Mapping[str, AttributeValue]", BoundedAttributes(None, given)))
+    )

@@ -1,7 +1,8 @@
 """urllib3: `HTTPConnectionPool.urlopen`, and its responses, read piece by piece. botocore sends by it too.
 
-A response gives its bytes by two methods, one for chunked bodies and one for others; both are looked at on the response
-itself, as they come from the wire. What breaks off either of them passes one place, where it gets urllib3's own name.
+A response gives its bytes by two methods, one for chunked bodies and one for others; both are looked at as they come
+from the wire. What breaks off either of them passes one place, where it gets urllib3's own name. All are methods of a
+class below the response's own: what hangs on a response, and holds it, keeps it from being freed when it is dropped.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -11,7 +12,7 @@ import functools
 import weakref
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from types import ModuleType
+from types import ModuleType, new_class
 from typing import Any, Final
 
 from spanledger.instrumentation.wire.attempt import Attempt, Flow
@@ -28,6 +29,10 @@ _ENDS: Final = ("release_conn", "close")
 _LENGTH: Final = "_update_chunk_length"
 
 _CATCHER: Final = "_error_catcher"
+
+_PICKLED: Final = "__reduce_ex__"
+
+_LOOK: Final = "_spanledger_look"
 
 
 def hook(library: ModuleType, hooks: Hooks) -> None:
@@ -88,13 +93,9 @@ def look_at(response: Any, attempt: Attempt) -> None:  # noqa: ANN401
                 attempt.answered(response.status, headers, whole)
             return
         flow = Flow(attempt, response.status, headers)
-        look = _Look(flow)
-        for name in _READS:
-            setattr(response, name, look.reading(getattr(response, name)))
-        for name in _ENDS:
-            setattr(response, name, look.ending(getattr(response, name)))
-        setattr(response, _LENGTH, look.measuring(getattr(response, _LENGTH)))
-        setattr(response, _CATCHER, look.catching(getattr(response, _CATCHER)))
+        kind = _looked_at(type(response))
+        vars(response)[_LOOK] = _Look(flow)
+        response.__class__ = kind
         weakref.finalize(response, flow.end)
     except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
         failed("read an answer")
@@ -112,64 +113,109 @@ def _preloaded(response: Any, headers: Mapping[str, str], body: bytes) -> bytes 
 
 
 class _Look:
-    """One response, looked at as it is read: its bytes, its end, and what breaks it off."""
+    """What is known of one response as it is read: where its bytes go, and whether it breaks."""
 
-    __slots__ = ("_breaking", "_flow")
+    __slots__ = ("breaking", "flow")
 
     def __init__(self, flow: Flow) -> None:
-        self._flow = flow
-        self._breaking = False
+        self.flow = flow
+        self.breaking = False
 
-    def reading(self, original: Method) -> Method:
-        take = self._flow.take
 
-        def read(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            data = original(*args, **kwargs)
-            if data:
-                take(data)
-            return data
+@functools.lru_cache(maxsize=16)
+def _looked_at(kind: type) -> type:
+    """The same class to everybody who asks, whose responses are looked at as they are read."""
+    if hasattr(kind, _LOOK):
+        return kind
+    methods: dict[str, object] = {
+        **{name: _reading(getattr(kind, name)) for name in _READS},
+        **{name: _ending(getattr(kind, name)) for name in _ENDS},
+        _LENGTH: _measuring(getattr(kind, _LENGTH)),
+        _CATCHER: _catching(getattr(kind, _CATCHER)),
+        _PICKLED: _pickling(kind),
+    }
+    same = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
+    body = {**same, **methods, "__slots__": (), "__class__": property(lambda _: kind), _LOOK: None}
+    return new_class(kind.__name__, (kind,), exec_body=lambda names: names.update(body))
 
-        return read
 
-    def ending(self, original: Method) -> Method:
-        def end() -> Any:  # noqa: ANN401
-            if not self._breaking:
-                self._flow.end()
-            return original()
+def _reading(original: Method) -> Method:
+    @functools.wraps(original)
+    def read(response: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        data = original(response, *args, **kwargs)
+        if data:
+            _look(response).flow.take(data)
+        return data
 
-        return end
+    return read
 
-    def measuring(self, original: Method) -> Method:
-        """What reads a chunk's length closes the response itself before it raises, and only then."""
 
-        def measure() -> None:
-            self._breaking = True
-            original()
-            self._breaking = False
+def _ending(original: Method) -> Method:
+    @functools.wraps(original)
+    def end(response: Any) -> Any:  # noqa: ANN401
+        look = _look(response)
+        if not look.breaking:
+            look.flow.end()
+        return original(response)
 
-        return measure
+    return end
 
-    def catching(self, original: Method) -> Callable[[], AbstractContextManager[None]]:
-        """urllib3's own catcher gives an error its name, and the connection back before anybody else hears of it."""
 
-        @contextmanager
-        def catch() -> Generator[None]:
-            try:
-                with original():
-                    try:
-                        yield
-                    except GeneratorExit:
-                        # Whoever iterates wants no more: nothing broke.
-                        raise
-                    except BaseException:
-                        self._breaking = True
-                        raise
-            except BaseException as error:
-                if self._breaking:
-                    self._flow.end(error)
-                raise
+def _measuring(original: Method) -> Method:
+    """What reads a chunk's length closes the response itself before it raises, and only then."""
 
-        return catch
+    @functools.wraps(original)
+    def measure(response: Any) -> None:  # noqa: ANN401
+        look = _look(response)
+        look.breaking = True
+        original(response)
+        look.breaking = False
+
+    return measure
+
+
+def _catching(original: Method) -> Callable[[Any], AbstractContextManager[None]]:
+    """urllib3's own catcher gives an error its name, and the connection back before anybody else hears of it."""
+
+    @contextmanager
+    def catch(response: Any) -> Generator[None]:  # noqa: ANN401
+        look = _look(response)
+        try:
+            with original(response):
+                try:
+                    yield
+                except GeneratorExit:
+                    # Whoever iterates wants no more: nothing broke.
+                    raise
+                except BaseException:
+                    look.breaking = True
+                    raise
+        except BaseException as error:
+            if look.breaking:
+                look.flow.end(error)
+            raise
+
+    return catch
+
+
+def _pickling(kind: Any) -> Callable[[Any, int], Any]:  # noqa: ANN401
+    """What of it can be copied or pickled is a response of its own class, at which nobody looks."""
+    original = getattr(kind, _PICKLED)
+
+    @functools.wraps(original)
+    def pickled(response: Any, protocol: int) -> Any:  # noqa: ANN401
+        made: Any = original(response, protocol)
+        if not (isinstance(made, tuple) and len(made) > 2 and isinstance(made[2], dict)):
+            return made
+        function, args, state, *rest = made
+        own = tuple(kind if each is type(response) else each for each in args)
+        return (function, own, {name: value for name, value in state.items() if name != _LOOK}, *rest)
+
+    return pickled
+
+
+def _look(response: Any) -> _Look:  # noqa: ANN401
+    return getattr(response, _LOOK)
 
 
 def plain(headers: Any) -> Mapping[str, str]:  # noqa: ANN401

@@ -70,6 +70,8 @@ def _look_at(meter: Meter, connection: Any, message: Any) -> None:  # noqa: ANN4
     try:
         said: dict[str, Session | None] = vars(connection)
         if _SESSION not in said:
+            # First, so that what fails is not tried for every message.
+            said[_SESSION] = None
             said[_SESSION] = _session(meter, connection)
         session = said[_SESSION]
         if session is not None:
@@ -79,11 +81,13 @@ def _look_at(meter: Meter, connection: Any, message: Any) -> None:  # noqa: ANN4
 
 
 def _session(meter: Meter, connection: Any) -> "Session | None":  # noqa: ANN401
-    """What is known of a socket; None for one that is none of a model's."""
-    uri = connection.protocol.uri
+    """What is known of a socket, whoever is metered now; None for one that is none of a model's."""
+    protocol = connection.protocol
+    # Before its release 15 the library called it otherwise.
+    uri = protocol.uri if hasattr(protocol, "uri") else protocol.wsuri
     if not uri.path.endswith((_REALTIME, _RESPONSES)):
         return None
-    endpoint = meter.recognise("https" if uri.secure else "http", uri.host, uri.port, _CALLED)
+    endpoint = meter.endpoints.recognise("https" if uri.secure else "http", uri.host, uri.port, _CALLED)
     if endpoint is None or endpoint.family != "openai":
         return None
     if uri.path.endswith(_RESPONSES):
@@ -139,7 +143,7 @@ class Session:
 
     @staticmethod
     def _ended(meter: Meter, endpoint: Endpoint, read: Callable[[Answer], None]) -> None:
-        attempt = meter.begin(endpoint, None, None)
+        attempt = meter.begin(endpoint, None, None) if meter.admits(endpoint) else None
         if attempt is not None:
             try:
                 read(attempt.answer)

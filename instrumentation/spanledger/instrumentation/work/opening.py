@@ -14,7 +14,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from spanledger.instrumentation.attributing.failing import counted, failed
-from spanledger.schemas.ambient import stamp
+from spanledger.schemas.ambient import stamp, stamping
 from spanledger.schemas.ending import Unnested, flush_before_the_end
 
 # An opening takes some 0.1 to 0.4 s; who exits, forks or flushes is not held up longer by one that hangs.
@@ -32,6 +32,7 @@ class Opening(SpanProcessor):
         self._processor: SpanProcessor | None = None
         self.renew()
 
+    @stamping
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp what the context attributes a span to, as the ledger's own processor does. Never raises."""
         try:

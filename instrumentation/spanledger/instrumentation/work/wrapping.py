@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from functools import partial, wraps
 from typing import Any, Protocol, cast
 
-from spanledger.instrumentation.attributing.kinds import Kind, deferred, giving, kind_of
+from spanledger.instrumentation.attributing.kinds import Giving, Kind, deferred, kind_of
 from spanledger.instrumentation.work.promises import when_done
 
 
@@ -47,12 +47,13 @@ def _function(function: Callable[..., Any], begin: Callable[[], Watch]) -> Calla
     def watching(*args: object, **kwargs: object) -> object:
         watch = begin()
         try:
-            result: object = function(*args, **kwargs)
+            given: list[object] = [function(*args, **kwargs)]
         except BaseException as error:
             watch.failed(error)
             raise
-        if (kind := deferred(result)) is not None:
-            return _of_kind(kind, giving(result), lambda: watch)()
+        if (kind := deferred(given)) is not None:
+            return _of_kind(kind, Giving(given.pop()), lambda: watch)()
+        result = given.pop()
         if not when_done(result, partial(_done, watch)):
             watch.ended(result)
         return result

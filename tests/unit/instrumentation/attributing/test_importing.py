@@ -1,11 +1,17 @@
+import pickle
 import sys
+from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from zipfile import ZipFile
 
 import pytest
 
+from spanledger.instrumentation.attributing import importing
 from spanledger.instrumentation.attributing.failing import failures
 from spanledger.instrumentation.attributing.importing import when_imported
 
@@ -68,6 +74,74 @@ def test_a_library_that_is_not_there_stays_so() -> None:
             import_module("no_such_module")
     finally:
         del sys.meta_path[0]
+
+
+def _anew() -> ModuleType:
+    """The same module loaded a second time, as by whoever reloads packages."""
+    spec = spec_from_file_location("importing_anew", importing.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_all_who_wait_for_one_library_are_told(module: str) -> None:
+    """They do not ask each other for ever; also where this package was loaded anew."""
+    finders = list(sys.meta_path)
+    seen: list[str] = []
+    when_imported(module, lambda: seen.append("one"))
+    when_imported(module, lambda: seen.append("two"))
+    _anew().when_imported(module, lambda: seen.append("anew"))
+    for _ in range(2):
+        assert find_spec(module) is not None
+    import_module(module)
+    assert sorted(seen) == ["anew", "one", "two"]
+    assert sys.meta_path == finders
+
+
+class Asking(MetaPathFinder):
+    """A finder of the application's that asks all others, as ours does."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """What the first other finds."""
+        others = [finder for finder in sys.meta_path if finder is not self]
+        return next((spec for each in others if (spec := each.find_spec(fullname, path, target))), None)
+
+
+def test_a_finder_that_asks_all_others_is_not_asked_for_ever(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither does whoever waits."""
+    seen: list[str] = []
+    monkeypatch.setattr(sys, "meta_path", [Asking(), *sys.meta_path])
+    when_imported(module, lambda: seen.append(module))
+    import_module(module)
+    assert seen == [module]
+
+
+def test_a_loader_is_as_it_was_once_its_module_has_run(module: str) -> None:
+    """It can be pickled, and what somebody else put upon it is there still."""
+
+    def run(ran: ModuleType) -> None:
+        assert ran.__name__ == module
+
+    when_imported(module, lambda: None)
+    when_imported(module, lambda: None)
+    spec = import_module(module).__spec__
+    assert spec is not None
+    assert pickle.dumps(spec)
+    del sys.modules[module]
+    loader = spec.loader
+    assert loader is not None
+    vars(loader)["exec_module"] = run
+    when_imported(module, lambda: None)
+    finder = sys.meta_path[0]
+    getattr(finder, "spanledger_listen")(module, loader)  # noqa: B009 (what finders of our kind tell each other)
+    assert vars(loader)["exec_module"] is not run
+    loader.exec_module(module_from_spec(spec))
+    assert vars(loader)["exec_module"] is run
+    assert finder not in sys.meta_path
 
 
 def test_another_module_of_the_same_archive_is_not_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,33 @@
 import json
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import (
+    ReadableSpan,
+    Span,
+    SpanLimits,
+    SpanProcessor,
+    SynchronousMultiSpanProcessor,
+    Tracer,
+    TracerProvider,
+)
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    Decision,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
 from opentelemetry.trace import NonRecordingSpan, NoOpTracerProvider, SpanContext, TraceFlags, set_span_in_context
 
+from spanledger.exporter import LedgerSpanProcessor
 from spanledger.instrumentation import attribution
 from spanledger.instrumentation.attributing.processor import AttributionSpanProcessor
 from spanledger.instrumentation.sampler import UsageSampler
@@ -53,6 +71,37 @@ class Finishing(Watching):
 
     def _on_ending(self, span: Span) -> None:
         self.started.append(span)
+
+
+class States(SpanProcessor):
+    """States something on spans that start."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
+        """State it."""
+        span.set_attribute("stated", True)  # noqa: FBT003 (the SDK's signature)
+
+
+class StatingProcessors(SynchronousMultiSpanProcessor):
+    """The processors of a provider that states something itself."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """State it, then let the others."""
+        States().on_start(span)
+        super().on_start(span, parent_context)
+
+
+class Adds(Sampler):
+    """A sampler of somebody else's that adds what no attribute may be."""
+
+    def should_sample(self, *_asked: object, **_more: object) -> SamplingResult:
+        """Sample it."""
+        return SamplingResult(
+            Decision.RECORD_AND_SAMPLE, cast("Any", {"list": [1, 2], "": 1, a.OPERATION_NAME: "chat"})
+        )
+
+    def get_description(self) -> str:
+        """Its name."""
+        return "Adds"
 
 
 def made_by(
@@ -140,6 +189,59 @@ def test_what_looks_at_spans_before_they_end_sees_the_sdks_own() -> None:
     provider.add_span_processor(watching)
     assert spans.begin("chat", dict(ASKED)) is not None
     assert len(watching.started) == 2
+
+
+def stated(provider: TracerProvider, ended: Ended) -> object:
+    """What somebody states on a span of an attempt."""
+    provider.add_span_processor(ended)
+    span = Spans(provider.get_tracer(a.WIRE_SCOPE)).begin("chat", dict(ASKED))
+    assert span is not None
+    span.end(SAID, failed=False)
+    return (ended.spans[-1].attributes or {}).get("stated")
+
+
+def test_whoever_is_put_before_the_sdk_sees_what_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a processor's object, its class, all processors of a provider, a tracer of its own, the SDK's tracer."""
+
+    def on_start(span: Span, parent_context: Context | None = None) -> None:
+        States().on_start(span, parent_context)
+
+    for processor in (LedgerSpanProcessor(), AttributionSpanProcessor(), Ended()):
+        monkeypatch.setattr(processor, "on_start", on_start)
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(processor)
+        assert stated(provider, Ended()) is True, processor
+    of_its_own = TracerProvider(shutdown_on_exit=False, active_span_processor=StatingProcessors())
+    assert stated(of_its_own, Ended()) is True
+
+    sdks = Tracer.start_span
+
+    def start_span(tracer: Tracer, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        span = sdks(tracer, *args, **kwargs)
+        span.set_attribute("stated", True)  # noqa: FBT003
+        return span
+
+    monkeypatch.setattr(Tracer, "start_span", start_span)
+    assert stated(TracerProvider(shutdown_on_exit=False), Ended()) is True
+    monkeypatch.undo()
+    assert stated(TracerProvider(shutdown_on_exit=False), Ended()) is None
+
+
+def test_what_a_sampler_adds_is_cleaned_as_the_sdk_cleans_it() -> None:
+    """Nothing that is no attribute reaches an exporter."""
+    late, watching = Ended(), Watching()
+    assert made_by(late, sampler=Adds())
+    assert made_by(watching, sampler=Adds())
+    assert dict(late.spans[0].attributes or {}) == dict(watching.spans[0].attributes or {})
+    assert dict(late.spans[0].attributes or {})["list"] == (1, 2)
+
+
+def test_beside_the_sdks_exporting_processors_it_is_made_once() -> None:
+    """They leave spans alone until they have ended."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(InMemorySpanExporter()))
+    span = Spans(provider.get_tracer(a.WIRE_SCOPE)).begin("chat", dict(ASKED))
+    assert not isinstance(getattr(span, "_span", None), Span)
 
 
 def test_exporters_get_it_as_any_span() -> None:

@@ -48,7 +48,8 @@ class _Response(msgspec.Struct):
 
 class _OpenAI(msgspec.Struct):
     custom_id: str
-    response: _Response | None
+    response: _Response | msgspec.UnsetType | None = msgspec.UNSET
+    error: msgspec.Raw = NOTHING
     id: object = None
 
 
@@ -96,17 +97,27 @@ class _Background(msgspec.Struct):
     usage: msgspec.Raw = NOTHING
 
 
+class _Event(msgspec.Struct):
+    response: msgspec.Raw = NOTHING
+
+
 _openai: Final = msgspec.json.Decoder(_OpenAI).decode
 _anthropic: Final = msgspec.json.Decoder(_Anthropic).decode
 _google: Final = msgspec.json.Decoder(_Google).decode
 _operation: Final = msgspec.json.Decoder(_Operation).decode
 _body: Final = msgspec.json.Decoder(_Body).decode
 _background: Final = msgspec.json.Decoder(_Background).decode
+_event: Final = msgspec.json.Decoder(_Event).decode
 
 
 def openai_result(line: bytes) -> Result | None:
     """The answer in a line of an output file; None if the request got none."""
     said = _openai(line)
+    if said.response is msgspec.UNSET:
+        # Not every line that says why it failed says that nothing was answered; an input of a batch says neither.
+        if not _there(said.error):
+            raise NoBatchError
+        return None
     if said.response is None or said.response.status_code != 200 or not _there(said.response.body):
         return None
     body = bytes(said.response.body)
@@ -142,6 +153,16 @@ def openai_background(document: bytes) -> Iterator[Result]:
     said = _background(document)
     if said.background is True and _there(said.usage):
         yield Result(document, tier="")
+
+
+ENDED: Final = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
+"""What an event that ends a response is called: other events of its stream repeat what it was before."""
+
+
+def openai_background_event(data: bytes) -> Iterator[Result]:
+    """The same, in the event that ends it, for whoever follows it as a stream."""
+    if any(data.find(mark) >= 0 for mark in ENDED) and _there(response := _event(data).response):
+        yield from openai_background(bytes(response))
 
 
 def _path(body: _Body) -> str:

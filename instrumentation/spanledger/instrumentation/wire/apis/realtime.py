@@ -27,7 +27,15 @@ _OUTPUT: Final = {"text_tokens": u.OUTPUT_TEXT_TOKENS, "audio_tokens": u.OUTPUT_
 
 RESPONSE_DONE: Final = "response.done"
 TRANSCRIBED: Final = "conversation.item.input_audio_transcription.completed"
-SESSION: Final = frozenset({"session.created", "session.updated"})
+SESSION: Final = frozenset(
+    {
+        "session.created",
+        "session.updated",
+        # A session that only transcribes, in the beta: https://platform.openai.com/docs/api-reference/realtime-server-events
+        "transcription_session.created",
+        "transcription_session.updated",
+    }
+)
 
 
 class _Response(msgspec.Struct):
