@@ -18,6 +18,8 @@ _CONTENTS: Final = frozenset((0x2A, 0x32, 0x3A))
 """The tags of a list, a map and bytes."""
 _UNREADABLE: Final = b"\x3a\x00"
 """Bytes, of which there are none: neither a text nor a count."""
+_STRING_INDEX: Final = 0x40
+"""A place in a table of strings that only profiles have: in any other signal it is as if nothing were stated."""
 _VARINT_BYTES_MAX: Final = 10
 
 
@@ -45,6 +47,8 @@ def _is_one_varint(value: bytes) -> bool:
 
 def _reread(value: bytes) -> bytes:
     """A value by protobuf's own reading of it, written as every encoder would."""
+    if value[0] == _STRING_INDEX:
+        return b""
     if value[0] != _STRING and len(value) > TEXT_BYTES_MAX:
         # A number that is stated a thousand times over, or more content than is worth looking at.
         return value[:1] + b"\x00" if value[0] in _CONTENTS else _UNREADABLE
