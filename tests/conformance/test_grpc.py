@@ -191,7 +191,7 @@ def test_a_large_batch_holds_up_nobody(running: Journaling, monkeypatch: pytest.
     """C18, C38: while one is being read, both doors answer others; then it is kept like any."""
     begun, goes_on = threading.Event(), threading.Event()
 
-    def slow(body: bytes, *how: Any) -> Sifted:
+    def slow(body: bytes, *how: Any) -> Sifted:  # noqa: ANN401
         if len(body) > INLINE_BYTES_MAX:
             begun.set()
             assert goes_on.wait(PATIENCE_S)
