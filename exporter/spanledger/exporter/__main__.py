@@ -39,7 +39,7 @@ def _run(settings: Settings) -> int:
 
 async def _serve(settings: Settings, pipeline: "Pipeline", guarded: "Guard") -> int:
     from spanledger.exporter.receiver.server import Receiver  # noqa: PLC0415
-    from spanledger.exporter.receiver.stopping import stop_on_signals, until_over  # noqa: PLC0415
+    from spanledger.exporter.receiver.stopping import POST_S_MAX, stop_on_signals, until_over  # noqa: PLC0415
 
     stopped = stop_on_signals()
     receiver = Receiver(settings, pipeline.senders_intake(), ready=pipeline.ready, authenticator=guarded.otlp)
@@ -55,7 +55,7 @@ async def _serve(settings: Settings, pipeline: "Pipeline", guarded: "Guard") -> 
         await receiver.drain()
     finally:
         # In a thread, so that a second signal still ends the process.
-        await asyncio.to_thread(pipeline.close)
+        await asyncio.to_thread(pipeline.close, POST_S_MAX)
         guarded.api.close()
     if failed.is_set():
         sys.stderr.write(f"the journal in {settings.data} failed: check the disk, then start again\n")

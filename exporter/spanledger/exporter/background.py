@@ -61,7 +61,7 @@ class BackgroundPoster:
                 self._stopping.wait(GATHER_SECONDS)
             self._wake.clear()
             try:
-                self._poster.post_waiting()
+                self._poster.post_waiting(go_on=lambda: not self._stopping.is_set())
                 if time.monotonic() - refreshed > ROLLUP_SECONDS:
                     self._poster.refresh_rollup()
                     collect_cycles()

@@ -1,5 +1,7 @@
 """The exporter put together: settings in, a store, a journal, an intake and a poster out."""
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -61,13 +63,20 @@ class Pipeline:
         """
         return self.writer.accepting.is_set() and not self.writer.failed.is_set()
 
-    def close(self) -> None:
-        """A clean stop: flush the journal, post what waits, close the settling window, free the store. Idempotent."""
+    def close(self, post_s: float = math.inf) -> int:
+        """A clean stop: flush the journal, post what waits, close the settling window, free the store. Idempotent.
+
+        After `post_s` seconds of posting, what is left stays in the journal: returns how many bytes of it.
+        """
+        until = time.monotonic() + post_s
         self._background.stop()
         try:
             self.writer.flush(timeout_s=10.0)
-            self.post(close_window=True)
-            self.poster.refresh_rollup()
+            self.poster.post_waiting(go_on=lambda: time.monotonic() < until)
+            if not self.poster.waiting_bytes:
+                self.post(close_window=True)
+                self.poster.refresh_rollup()
+            return self.poster.waiting_bytes
         finally:
             self.writer.close()
             self.store.close()

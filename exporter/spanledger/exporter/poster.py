@@ -67,11 +67,14 @@ class Poster:
         self._shards: dict[str, Shard] = {}
         self._turn = threading.Lock()
 
-    def post_waiting(self, progress: Callable[[int], None] | None = None) -> Counter[str]:
+    def post_waiting(
+        self, progress: Callable[[int], None] | None = None, go_on: Callable[[], bool] = lambda: True
+    ) -> Counter[str]:
         """Post everything that waits now; returns the counts of the accounting invariant.
 
-        `progress` is told the elements of each posting. Raises `StoreUnavailableError`; nothing is lost by it. Raises
-        `JournalCorrupt` for a damaged shard, when the others, and what lies before the damage, are posted.
+        `progress` is told the elements of each posting; after each, `go_on` says whether to post what is left.
+        Raises `StoreUnavailableError`; nothing is lost by it. Raises `JournalCorrupt` for a damaged shard, when the
+        others, and what lies before the damage, are posted.
         """
         counts: Counter[str] = Counter()
         with self._turn:
@@ -81,10 +84,17 @@ class Poster:
                 counts.update(self._post_or_bisect(batch))
                 if progress:
                     progress(sum(record.entry.elements for _, record in batch))
+                if not go_on():
+                    break
             self._free_shards()
             if self._damage:
                 raise self._damage[0]
         return counts
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What of the journals is not posted, as far as it was looked at."""
+        return sum(shard.pending_bytes for shard in self._shards.values())
 
     def refresh_rollup(self) -> None:
         """Recompute the daily sums of the days that changed."""

@@ -23,7 +23,7 @@ from spanledger.exporter.pipeline import Pipeline, open_pipeline
 from spanledger.exporter.receiver.http_edge import HttpEdge
 from spanledger.exporter.receiver.listening import cannot_listen, check_free
 from spanledger.exporter.receiver.server import Receiver
-from spanledger.exporter.receiver.stopping import stop_on_signals, until_over
+from spanledger.exporter.receiver.stopping import POST_S_MAX, stop_on_signals, until_over
 from spanledger.exporter.receiver.tls import digest_of, server_context
 from spanledger.exporter.settings import Address, Settings
 from spanledger.ledger.access.endpoint import endpoint_app
@@ -76,7 +76,9 @@ async def _serve(pipeline: Pipeline, terms: _Terms, tell: Tell) -> None:
     try:
         await _take_and_answer(pipeline, terms, stopping, tell)
     finally:
-        await asyncio.to_thread(pipeline.close)
+        left_bytes = await asyncio.to_thread(pipeline.close, POST_S_MAX)
+        if left_bytes:
+            tell(f"{left_bytes / 1e6:.1f} MB wait in the journal, and are posted when a server or a command runs again")
 
 
 async def _take_and_answer(pipeline: Pipeline, terms: _Terms, stopping: asyncio.Event, tell: Tell) -> None:

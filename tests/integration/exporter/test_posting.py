@@ -6,6 +6,7 @@ import pytest
 from support.desk import Desk
 from support.otlp import NOON_NS, chat, request, span
 
+from spanledger.exporter import poster
 from spanledger.exporter.store import Store
 
 
@@ -149,3 +150,16 @@ def test_explicit_work_is_booked_unpriced(desk: Desk) -> None:
     assert desk.store.query("SELECT `lines.unit`, `lines.quantity`, cost_state FROM charges") == [
         (["pages"], [12], "unpriced")
     ]
+
+
+def test_posting_that_is_told_to_stop_leaves_the_rest_in_the_journal(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the posting in hand; what is left is posted later, once."""
+    monkeypatch.setattr(poster, "BYTES_PER_POSTING", 1)
+    for number in range(1, 4):
+        desk.receive(request(span(chat(gen_ai__response__id=f"r{number}"), trace_id=number)))
+    assert desk.poster.post_waiting(go_on=lambda: False)["charged"] == 1
+    assert desk.poster.waiting_bytes > 0
+    assert desk.poster.post_waiting()["charged"] == 2
+    assert desk.poster.waiting_bytes == 0

@@ -17,9 +17,11 @@ class Failing(Poster):
     def __init__(self) -> None:
         """Hold no store."""
 
-    def post_waiting(self, progress: Callable[[int], None] | None = None) -> Counter[str]:
+    def post_waiting(
+        self, progress: Callable[[int], None] | None = None, go_on: Callable[[], bool] = lambda: True
+    ) -> Counter[str]:
         """Fail as a bug does."""
-        del progress
+        del progress, go_on
         raise KeyError(SECRET)
 
 

@@ -12,6 +12,8 @@ from typing import Final
 
 # A drain takes 10 s at most, a clean close of journal and store 20 s; containers are killed after 45 s.
 STOP_S_MAX: Final = 30.0
+# Of these, so much is for posting what waits: the rest of a long backlog stays where it is safe.
+POST_S_MAX: Final = 12.0
 
 # A journal that failed for good never recovers in this process; nothing signals it to an event loop.
 _WATCH_S: Final = 0.25
