@@ -42,7 +42,7 @@ class Intake:
         self._pseudonyms = pseudonyms
         self._writer = writer
         self._handoff = handoff
-        self._rates = rates or TenantRates()
+        self._rates = TenantRates() if rates is None else rates
         self._told_of_metrics = False
         self._beside = ThreadPoolExecutor(1, "spanledger-sift")
 
