@@ -12,6 +12,8 @@ import os
 import re
 import sys
 import threading
+from email.message import Message
+from email.parser import BytesParser
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol, cast
@@ -98,6 +100,11 @@ class _Request(BaseHTTPRequestHandler):
             self._fail(f"Code: {_AUTHENTICATION_FAILED}. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)")
             return
         query = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        kind = self.headers.get("Content-Type", "")
+        if kind.startswith("multipart/form-data"):
+            # Parameters too long for a URL come as fields of a form, and the statement with them.
+            query |= _fields(kind, body)
+            body = b""
         params = {name.removeprefix("param_"): value for name, value in query.items() if name.startswith("param_")}
         settings = {
             name: value for name, value in query.items() if name not in _TRANSPORT and not name.startswith("param_")
@@ -130,6 +137,14 @@ class _Request(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+
+def _fields(kind: str, body: bytes) -> dict[str, str]:
+    message = BytesParser().parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    return {
+        str(part.get_param("name", header="content-disposition")): cast("bytes", part.get_payload(decode=True)).decode()
+        for part in cast("list[Message]", message.get_payload())
+    }
 
 
 def _run(connection: _Connection, statement: bytes, body: bytes, params: dict[str, str]) -> _Answer:
