@@ -143,7 +143,7 @@ def test_a_replay_that_a_crash_cuts_off_counts_once(
 def test_what_is_discarded_stays_counted_and_kept(
     desk: Desk, quarantine: Quarantine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Discarding twice is one decision; an id of nothing changes nothing; a mind may be changed by a replay, for good."""
+    """Discarding twice is one decision; an id of nothing changes nothing; a replay may change that, for good."""
     desk.post(impossible())
     [each] = held(desk)
     for why in ("a test's", "again"):

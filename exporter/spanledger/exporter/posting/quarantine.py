@@ -57,7 +57,7 @@ class Quarantine:
 
     def entries(self, ids: Iterable[str]) -> Iterator[Entry]:
         """What brings some of it again, unless it is in the ledger; read one by one, as it may be large."""
-        for each in dict.fromkeys(filter(None, map(_normal, ids))):
+        for each in dict.fromkeys(normal for given in ids if (normal := _normal(given))):
             for row in self._store.query(_CONTENT, {"id": each}):
                 payload, signal, scope, tenant, elements = cast("tuple[str, str, str, str, int]", row)
                 known = _SIGNALS[cast("Literal['traces', 'logs']", signal)]

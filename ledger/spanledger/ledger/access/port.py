@@ -42,7 +42,7 @@ class Access(Protocol):
         ...
 
     def replay(self, quarantine_ids: Sequence[str]) -> Sequence[Outcome]:
-        """Bring what is set aside again, as it came: where each is then. What is in the ledger by now stays as it is."""
+        """Bring what is set aside again, as it came: where each is then. What is in the ledger stays as it is."""
         ...
 
     def discard(self, quarantine_ids: Sequence[str], why: str) -> Sequence[Outcome]:

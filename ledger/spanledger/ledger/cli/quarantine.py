@@ -172,9 +172,11 @@ def _lines(value: Mapping[str, object], indent: str) -> Iterable[str]:
             yield from _lines(cast("Mapping[str, object]", item), f"{indent}  ")
         elif isinstance(item, list):
             for number, each in enumerate(cast("list[object]", item), 1):
-                nested = each if isinstance(each, Mapping) else {"": each}
-                yield f"{indent}{printable(key)} {number}:"
-                yield from _lines(cast("Mapping[str, object]", nested), f"{indent}  ")
+                if isinstance(each, Mapping):
+                    yield f"{indent}{printable(key)} {number}:"
+                    yield from _lines(cast("Mapping[str, object]", each), f"{indent}  ")
+                else:
+                    yield f"{indent}{printable(key)} {number}: {printable(str(each))}"
         elif item not in {None, ""}:
             yield f"{indent}{printable(key)}: {printable(str(item))}"
 
