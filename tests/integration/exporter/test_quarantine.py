@@ -12,10 +12,12 @@ from spanledger.exporter.decode import anyvalue
 from spanledger.exporter.journal import Entry, Signal
 from spanledger.exporter.posting import batch
 from spanledger.exporter.posting.quarantine import Quarantine
+from spanledger.exporter.posting.tables import LedgerTables
 from spanledger.exporter.sift import sift
-from spanledger.exporter.store import Store
+from spanledger.exporter.store import RefusedRowsError, Store
 from spanledger.exporter.store.blocks import PostingRow
 from spanledger.schemas import StoreUnavailableError
+from spanledger.schemas.event import LedgerEvent
 
 MANY = 5_000_000_000
 
@@ -93,7 +95,7 @@ def test_what_is_possible_now_moves_into_the_ledger_once(
     desk.restart()
     desk.writer.append(waiting[0]).result(timeout=10)
     assert desk.post() == Counter()
-    assert replay(desk, quarantine, [each]) == Counter()
+    assert [*quarantine.entries([each])] == []
     desk.receive(impossible(), scope="acme", tenant="acme")
     assert desk.post()["duplicates"] == 1
     assert desk.sums()[:2] == (2, MANY + 100)
@@ -184,6 +186,34 @@ def test_a_whole_record_comes_out_in_its_parts(
     assert moved == Counter({"charged": 2, "not_usage": 1, "quarantined": -3})
     assert sorted(found.state for found in quarantine.outcomes(held(desk))) == ["open", "replayed"]
     assert assert_exact(desk) == Counter({"accepted": 4, "charged": 2, "not_usage": 1, "quarantined": 1})
+
+
+def test_what_the_store_refuses_is_replayed_when_it_takes_it(
+    desk: Desk, quarantine: Quarantine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused once more it stays where it is, and its neighbours in the same posting are booked."""
+    append, refused = LedgerTables.append_events, {1, 2}
+
+    def refusing(tables: LedgerTables, events: Sequence[LedgerEvent]) -> None:
+        if refused & {int(event.trace_id, 16) for event in events}:
+            msg = "a constraint"
+            raise RefusedRowsError(msg)
+        append(tables, events)
+
+    monkeypatch.setattr(LedgerTables, "append_events", refusing)
+    for number in (1, 2, 3):
+        desk.receive(request(span(chat(), span_id=number, trace_id=number)))
+    assert desk.post() == Counter({"accepted": 3, "quarantined": 2, "charged": 1})
+    desk.restart()
+    refused.discard(2)
+    replay(desk, quarantine, held(desk))
+    assert [found.state for found in quarantine.outcomes(held(desk))] == ["open", "replayed"]
+    assert desk.sums()[0] == 2
+    refused.clear()
+    desk.restart()
+    replay(desk, quarantine, held(desk))
+    assert desk.sums()[0] == 3
+    assert assert_exact(desk) == Counter({"accepted": 3, "charged": 3})
 
 
 def test_a_rebuilt_ledger_decides_for_itself(

@@ -24,6 +24,8 @@ class Aside(NamedTuple):
 
     brought: Place
     """The record that it came with."""
+    received_ns: int
+    """When that was received."""
     replayed: Place | None
     """The record that took it into the ledger, if one did."""
 

@@ -6,7 +6,7 @@ or replayed again, is known by its id; the record of a posting that was cut off 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, TypeAlias
 
 from spanledger.exporter.credential import Credential
@@ -59,13 +59,16 @@ class Decoded:
                 fresh[row.quarantine_id] = row
         self.quarantine_rows = list(fresh.values())
 
-    def may_replay(self, quarantine_id: bytes, place: Place, held: Mapping[bytes, Aside]) -> bool:
-        """Whether something is in quarantine for a record to take out; also for one whose posting was cut off."""
+    def received_ns(self, quarantine_id: bytes, place: Place, held: Mapping[bytes, Aside]) -> int | None:
+        """When something was received that a record may take out of quarantine, also one whose posting was cut off.
+
+        None: it is not there.
+        """
         if quarantine_id in self.replayed:
-            return False
+            return None
         if before := held.get(quarantine_id):
-            return before.replayed in {None, place}
-        return any(row.quarantine_id == quarantine_id for row in self.quarantine_rows)
+            return before.received_ns if before.replayed in {None, place} else None
+        return next((row.received_at for row in self.quarantine_rows if row.quarantine_id == quarantine_id), None)
 
 
 def replayed_ids(batch: Iterable[tuple[_Shard, Record]]) -> list[bytes]:
@@ -89,9 +92,7 @@ def decode_batch(
             decoded.counts["accepted"] += entry.elements
             _take(decoded, _read(record, handoff, poison), shard.id, record)
         elif entry.type is RecordType.REPLAY:
-            quarantine_id = aside_id(entry)
-            if decoded.may_replay(quarantine_id, (shard.id, record.seq), held):
-                _replay(decoded, quarantine_id, _read(record, handoff, poison), shard.id, record)
+            _replay(decoded, _read(record, handoff, poison), shard.id, record, held)
     return decoded
 
 
@@ -126,15 +127,22 @@ def _take(decoded: Decoded, read: _Read, shard: str, record: Record) -> None:
             decoded.quarantine_rows.append(_quarantine_row(claim, shard, record))
 
 
-def _replay(decoded: Decoded, quarantine_id: bytes, read: _Read, shard: str, record: Record) -> None:
-    """Take something out of quarantine if it can be read now, and write down what became of it."""
+def _replay(decoded: Decoded, read: _Read, shard: str, record: Record, held: Mapping[bytes, Aside]) -> None:
+    """Take something out of quarantine if it can be read now, and write down what became of it.
+
+    It was received when it was set aside: so a claim that a refused posting left in the store is known for its own.
+    """
+    quarantine_id, entry = aside_id(record.entry), record.entry
+    received_ns = decoded.received_ns(quarantine_id, (shard, record.seq), held)
+    if received_ns is None:
+        return
     failure = read if isinstance(read, str) else ""
-    if record.entry.elements == 1 and not failure:
+    if entry.elements == 1 and not failure:
         failure = next((each.reason for each in read if isinstance(each, Quarantined)), "")
     if not failure:
         decoded.replayed.add(quarantine_id)
-        decoded.counts["quarantined"] -= record.entry.elements
-        _take(decoded, read, shard, record)
+        decoded.counts["quarantined"] -= entry.elements
+        _take(decoded, read, shard, replace(record, received_ns=received_ns))
     decision = "failed" if failure else "replayed"
     decoded.decisions.append(DecisionRow(quarantine_id, record.received_ns, decision, failure, shard, record.seq))
 

@@ -89,7 +89,7 @@ WHERE stored_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND poster != {
 """
 
 _ASIDE: Final = """
-SELECT quarantine_id, shard, seq FROM ledger_quarantine FINAL
+SELECT quarantine_id, shard, seq, toUnixTimestamp64Nano(received_at) FROM ledger_quarantine FINAL
 WHERE quarantine_id IN (SELECT arrayJoin(arrayMap(id -> toFixedString(unhex(id), 16), {ids:Array(String)})))
 """
 _REPLAYED: Final = """
@@ -315,9 +315,9 @@ class LedgerTables:
         for some in _chunks(sorted(set(ids))):
             asked = {"ids": [each.hex() for each in some]}
             replayed = {cast("bytes", row[0]): cast("Place", row[1:]) for row in self._store.query(_REPLAYED, asked)}
-            for quarantine_id, *brought in self._store.query(_ASIDE, asked):
-                each = cast("bytes", quarantine_id)
-                found[each] = Aside(cast("Place", tuple(brought)), replayed.get(each))
+            for row in self._store.query(_ASIDE, asked):
+                quarantine_id, shard, seq, received_ns = cast("tuple[bytes, str, int, int]", row)
+                found[quarantine_id] = Aside((shard, seq), received_ns, replayed.get(quarantine_id))
         return found
 
     def insert_postings(self, rows: Sequence[PostingRow]) -> None:
