@@ -161,6 +161,23 @@ def test_what_is_discarded_stays_counted_and_kept(
     assert assert_exact(desk) == Counter({"accepted": 1, "charged": 1})
 
 
+def test_either_engine_keeps_decisions(any_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same statements over HTTP: a replay in vain, a discard in somebody's own words, a replay."""
+    desk, quarantine, why = Desk(any_store, tmp_path / "journal"), Quarantine(any_store), "it's \\ a \n{test:String}"
+    desk.post(impossible())
+    ids = held(desk)
+    replay(desk, quarantine, ids)
+    quarantine.discard(ids, why)
+    assert any_store.query("SELECT state, why FROM quarantine") == [("discarded", why)]
+    assert assert_exact(desk)["quarantined"] == 1
+    correct(monkeypatch)
+    replay(desk, quarantine, ids)
+    desk.writer.close()
+    decisions = any_store.query("SELECT decision FROM ledger_quarantine_decisions FINAL ORDER BY decision")
+    assert decisions == [("discarded",), ("failed",), ("replayed",)]
+    assert assert_exact(desk) == Counter({"accepted": 1, "charged": 1})
+
+
 def test_a_whole_record_comes_out_in_its_parts(
     desk: Desk, quarantine: Quarantine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
