@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from spanledger.exporter.background import BackgroundPoster
+from spanledger.exporter.failures import Refused
 from spanledger.exporter.intake import Intake
 from spanledger.exporter.journal import Entry, JournalWriter, RecordType, Signal
 from spanledger.exporter.poster import Poster
@@ -14,6 +15,7 @@ from spanledger.exporter.sift import Handoff, pseudonyms_under
 from spanledger.exporter.store import Store, open_store
 from spanledger.exporter.store.migrations import migrate
 from spanledger.exporter.tenant_rates import TenantRates
+from spanledger.schemas import StoreUnavailableError
 
 
 class Pipeline:
@@ -59,11 +61,14 @@ class Pipeline:
     def replay(self, quarantine_ids: Sequence[str]) -> list[Outcome]:
         """Bring what is set aside again, the normal way, and post it: where each is then.
 
-        Raises `StoreUnavailableError`; what is journaled by then is posted later.
+        Raises `StoreUnavailableError`, also when the journal has no room; what is journaled by then is posted later.
         """
-        written = [self.writer.append(entry) for entry in self.quarantine.entries(quarantine_ids)]
-        for each in written:
-            each.result()
+        try:
+            for entry in self.quarantine.entries(quarantine_ids):
+                self.writer.append(entry).result()
+        except Refused as refusal:
+            msg = f"the journal does not take what is replayed: {refusal}"
+            raise StoreUnavailableError(msg) from refusal
         self.post()
         return self.quarantine.outcomes(quarantine_ids)
 

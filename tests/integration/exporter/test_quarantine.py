@@ -10,9 +10,11 @@ from support.otlp import chat, request, span
 
 from spanledger.exporter.decode import anyvalue
 from spanledger.exporter.journal import Entry, Signal
+from spanledger.exporter.pipeline import Pipeline
 from spanledger.exporter.posting import batch
 from spanledger.exporter.posting.quarantine import Quarantine
 from spanledger.exporter.posting.tables import LedgerTables
+from spanledger.exporter.settings import load
 from spanledger.exporter.sift import sift
 from spanledger.exporter.store import RefusedRowsError, Store
 from spanledger.exporter.store.blocks import PostingRow
@@ -231,6 +233,18 @@ def test_what_the_store_refuses_is_replayed_when_it_takes_it(
     replay(desk, quarantine, held(desk))
     assert desk.sums()[0] == 3
     assert assert_exact(desk) == Counter({"accepted": 3, "charged": 3})
+
+
+def test_a_journal_without_room_is_told_and_nothing_is_taken_out(store: Store, tmp_path: Path) -> None:
+    """Of the replay as a whole, as the public error that a command ends with."""
+    pipeline = Pipeline(load({}, store=str(tmp_path), data=str(tmp_path / "journal")), store)
+    desk = Desk(store, tmp_path / "journal")
+    desk.post(impossible())
+    desk.writer.close()
+    pipeline.writer.close()
+    with pytest.raises(StoreUnavailableError, match="the journal does not take what is replayed"):
+        pipeline.replay(held(desk))
+    assert assert_exact(desk) == Counter({"accepted": 1, "quarantined": 1})
 
 
 def test_a_rebuilt_ledger_decides_for_itself(

@@ -21,8 +21,8 @@ SELECT quarantine_id, state, if(failure = '', reason, failure) FROM quarantine
 WHERE quarantine_id IN {ids:Array(String)}
 """
 _CONTENT: Final = """
-SELECT payload, signal, scope, default_tenant, elements FROM quarantine
-WHERE quarantine_id = {id:String} AND state != 'replayed'
+SELECT lower(hex(payload)), signal, scope, default_tenant, elements FROM ledger_quarantine FINAL
+WHERE quarantine_id = toFixedString(unhex({id:String}), 16)
 """
 _DISCARD: Final = """
 INSERT INTO ledger_quarantine_decisions (quarantine_id, decided_at, decision, reason, shard, seq)
@@ -57,7 +57,8 @@ class Quarantine:
 
     def entries(self, ids: Iterable[str]) -> Iterator[Entry]:
         """What brings some of it again, unless it is in the ledger; read one by one, as it may be large."""
-        for each in dict.fromkeys(normal for given in ids if (normal := _normal(given))):
+        waiting = {each.quarantine_id for each in self.outcomes([*ids]) if each.state in {"open", "discarded"}}
+        for each in sorted(map(_normal, waiting)):
             for row in self._store.query(_CONTENT, {"id": each}):
                 payload, signal, scope, tenant, elements = cast("tuple[str, str, str, str, int]", row)
                 known = _SIGNALS[cast("Literal['traces', 'logs']", signal)]
