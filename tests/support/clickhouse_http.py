@@ -12,14 +12,16 @@ import os
 import re
 import sys
 import threading
-from email.message import Message
 from email.parser import BytesParser
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import chdb
+
+if TYPE_CHECKING:
+    from email.message import Message
 
 _TRANSPORT = {
     "query",

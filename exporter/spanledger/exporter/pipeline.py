@@ -3,18 +3,21 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from spanledger.exporter.background import BackgroundPoster
+from spanledger.exporter.failures import Refused
 from spanledger.exporter.intake import Intake
 from spanledger.exporter.journal import Entry, JournalWriter, RecordType, Signal
 from spanledger.exporter.poster import Poster
+from spanledger.exporter.posting.quarantine import Outcome, Quarantine
 from spanledger.exporter.prices import PriceShelf
 from spanledger.exporter.settings import Settings
 from spanledger.exporter.sift import Handoff, pseudonyms_under
 from spanledger.exporter.store import Store, open_store
 from spanledger.exporter.store.migrations import migrate
 from spanledger.exporter.tenant_rates import TenantRates
+from spanledger.schemas import StoreUnavailableError
 
 
 class Pipeline:
@@ -30,6 +33,7 @@ class Pipeline:
         self.intake = Intake(self.writer, handoff, pseudonyms)
         self.prices = PriceShelf(settings.prices, must_exist=settings.prices_stated)
         self.poster = Poster(store, settings.data, handoff, self.prices)
+        self.quarantine = Quarantine(store)
         self._background = BackgroundPoster(self.poster, lambda: self._mark(RecordType.TICK))
 
     def senders_intake(self) -> Intake:
@@ -55,6 +59,20 @@ class Pipeline:
             self._mark(RecordType.CLOSE)
             counts.update(self.poster.post_waiting())
         return counts
+
+    def replay(self, quarantine_ids: Sequence[str]) -> list[Outcome]:
+        """Bring what is set aside again, the normal way, and post it: where each is then.
+
+        Raises `StoreUnavailableError`, also when the journal has no room; what is journaled by then is posted later.
+        """
+        try:
+            for entry in self.quarantine.entries(quarantine_ids):
+                self.writer.append(entry).result()
+        except Refused as refusal:
+            msg = f"the journal does not take what is replayed: {refusal}"
+            raise StoreUnavailableError(msg) from refusal
+        self.post()
+        return self.quarantine.outcomes(quarantine_ids)
 
     def ready(self) -> bool:
         """Whether a request would be accepted now: the journal has not failed, and its disk has room for what comes.

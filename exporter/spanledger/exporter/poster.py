@@ -14,7 +14,7 @@ from typing import Final
 
 from spanledger.exporter.journal import JournalCorrupt, Record, Shard, shards
 from spanledger.exporter.journal.disk import DISK, Disk
-from spanledger.exporter.posting.batch import decode_batch, rated
+from spanledger.exporter.posting.batch import decode_batch, rated, replayed_ids
 from spanledger.exporter.posting.book import event_of
 from spanledger.exporter.posting.recollection import Recollection
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
@@ -144,7 +144,8 @@ class Poster:
             raise
 
     def _post(self, batch: Batch, *, poison: str = "") -> Counter[str]:
-        decoded = decode_batch(batch, self._handoff, poison)
+        decoded = decode_batch(batch, self._handoff, poison, self.tables.aside(replayed_ids(batch)))
+        decoded.count_aside(self.tables.aside(row.quarantine_id for row in decoded.quarantine_rows))
         now_ns = max(record.received_ns for _, record in batch)
         settlement = self._recollection.settle(decoded.arrivals, now_ns, close=decoded.close)
         while self._write(settlement, now_ns):
@@ -152,6 +153,7 @@ class Poster:
             settlement, before = self._recollection.settle([], now_ns), settlement
             settlement.counts.update(before.counts)
         self.tables.insert_quarantine(decoded.quarantine_rows)
+        self.tables.insert_decisions(decoded.decisions)
         decoded.counts.update(settlement.counts)
         self._commit(batch, decoded.counts, now_ns)
         return decoded.counts

@@ -26,6 +26,8 @@ _SUMS: Final = (
     " ARRAY JOIN mapKeys(counts) AS outcome, mapValues(counts) AS spans GROUP BY outcome"
 )
 
+_ASIDE: Final = "SELECT state, count(), sum(elements) FROM quarantine WHERE state != 'replayed' GROUP BY state"
+
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
@@ -54,3 +56,9 @@ def accounts(query: Query) -> Accounts:
     """Add up every posting of the ledger."""
     counts = {str(outcome): cast("int", spans) for outcome, spans in query(_SUMS).rows}
     return Accounts(counts.get("accepted", 0), {outcome: counts.get(outcome, 0) for outcome in OUTCOMES})
+
+
+def in_quarantine(query: Query) -> dict[str, tuple[int, int]]:
+    """What is `open` and what is `discarded`, as things and as the elements they stand for: together `quarantined`."""
+    found = {str(state): (cast("int", things), cast("int", elements)) for state, things, elements in query(_ASIDE).rows}
+    return {state: found.get(state, (0, 0)) for state in ("open", "discarded")}

@@ -23,6 +23,7 @@ from spanledger.schemas import ConfigurationError
 Verdict = Literal["ok", "look", "FAIL"]
 
 _LISTED_MAX: Final = 10
+_LEFT_ASIDE: Final = ("open", "discarded")
 _PROBE_TIMEOUT_S: Final = 5.0
 _ALWAYS_STATED: Final = frozenset({"anthropic", "aws.bedrock", "cohere", "gcp.gemini", "gcp.vertex_ai", "mistral_ai"})
 """Providers whose streams state their usage unasked."""
@@ -108,11 +109,17 @@ def _balance(query: Query) -> Check:
 
 def _quarantine(query: Query) -> Check:
     rows = query(
-        "SELECT reason, count() AS spans FROM ledger_quarantine FINAL GROUP BY reason ORDER BY spans DESC"
+        "SELECT state, reason, count() AS things FROM quarantine WHERE state != 'replayed'"
+        " GROUP BY state, reason ORDER BY things DESC, reason"
     ).rows
+    sums = {name: sum(cast("int", things) for state, _, things in rows if state == name) for name in _LEFT_ASIDE}
     if not rows:
         return Check("quarantine", "ok", "empty")
-    return Check("quarantine", "look", _listed([f"{spans}: {reason}" for reason, spans in rows]))
+    said = f"{sums['open']} open, {sums['discarded']} discarded"
+    if not sums["open"]:
+        return Check("quarantine", "ok", said)
+    reasons = _listed([f"{things}: {reason}" for state, reason, things in rows if state == "open"])
+    return Check("quarantine", "look", f"{said}; open {reasons}. spanledger quarantine list has each")
 
 
 def _price_files(settings: Settings) -> Check:

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from spanledger.exporter.journal import shards
 from spanledger.exporter.prices import PriceShelf
-from spanledger.ledger.accounts import Query, accounts
+from spanledger.ledger.accounts import Query, accounts, in_quarantine
 
 _Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily
 
@@ -61,8 +61,10 @@ def _families(query: Query, journal: Path, *, prices_refused: bool) -> Iterator[
     yield doubtful
     waiting = sum(shard.pending_bytes for shard in shards(journal))
     yield GaugeMetricFamily("spanledger_journal_pending_bytes", "Accepted, not yet posted", value=waiting)
-    [(aside,)] = query("SELECT count() FROM ledger_quarantine FINAL").rows
-    yield GaugeMetricFamily("spanledger_quarantined", "What lies in quarantine", value=_number(aside))
+    aside = GaugeMetricFamily("spanledger_quarantined", "What lies in quarantine", labels=("state",))
+    for state, (_, elements) in in_quarantine(query).items():
+        aside.add_metric((state,), elements)
+    yield aside
     yield GaugeMetricFamily(
         "spanledger_price_files_refused",
         "1 while the price files are refused and the prices before stay in use",

@@ -64,6 +64,8 @@ QUESTIONS: dict[str, dict[str, object]] = {
     "/v1/post": {},
     "/v1/prices/stretches": {"asked": {}},
     "/v1/prices/reprice": {"asked": {}, "stretch": {"tenant": "acme", "from_hex": "00" * 8}},
+    "/v1/quarantine/replay": {"ids": ["00" * 16]},
+    "/v1/quarantine/discard": {"ids": ["00" * 16], "why": "a test's"},
 }
 MATRIX = {
     None: (401, 401, 401),

@@ -147,10 +147,12 @@ def test_claims_come_back(any_store: Store) -> None:
 
 def test_quarantined_bytes_come_back(any_store: Store) -> None:
     """The reason and the thing itself are kept; quarantining it again does not count twice."""
-    row = QuarantineRow(5, "acme", "*", "a count above the possible", "t", "s", b'{"input_tokens":99999999999}')
+    row = QuarantineRow(
+        bytes(16), 5, "shard", 7, "acme", "*", "unattributed", "traces", "a count", "t", "s", 1, b"\xff\n\0 bytes"
+    )
     any_store.insert("ledger_quarantine", *quarantine_block([row, row]))
-    assert any_store.query("SELECT reason, payload FROM ledger_quarantine FINAL") == [
-        ("a count above the possible", '{"input_tokens":99999999999}'),
+    assert any_store.query("SELECT reason, hex(payload) FROM ledger_quarantine FINAL") == [
+        ("a count", b"\xff\n\0 bytes".hex().upper()),
     ]
 
 

@@ -92,8 +92,8 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
             rows = [("0000_something_else",)]
         elif "ledger_postings" in sql:
             rows = [("accepted", 2), ("charged", 1)]
-        elif "ledger_quarantine" in sql:
-            rows = [("negative", 3)]
+        elif "FROM quarantine" in sql:
+            rows = [("open", "negative", 3), ("discarded", "negative", 2)]
         elif "unpriced" in sql:
             rows = [("self-hosted", "house model", 4, ["output_tokens", "input_tokens"])]
         elif "unattributed" in sql:
@@ -119,7 +119,8 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
     assert checks["unpriced"].finding.startswith("no price for self-hosted/house model (4 calls)")
     assert cure in checks["unpriced"].finding
     assert "then spanledger prices reprice" in checks["unpriced"].finding
-    assert checks["quarantine"].finding == "3: negative"
+    said = "3 open, 2 discarded; open 3: negative. spanledger quarantine list has each"
+    assert checks["quarantine"].finding == said
     assert "run spanledger migrate" in checks["schema"].finding
     assert checks["streams"].finding.startswith(
         "shop: of 9 calls to openai the usage of 3 estimated and 1 missing: their streams state none unless asked."

@@ -2,7 +2,7 @@ import asyncio
 import os
 import stat
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 from spanledger.exporter.authentication import Authenticator
 from spanledger.exporter.authentication.authenticator import Owner
 from spanledger.exporter.credential import Credential
+from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Difference, Repriced, Stretch
 from spanledger.exporter.receiver.http_edge import HttpEdge
 from spanledger.exporter.settings import Address, load
@@ -60,6 +61,14 @@ class Books:
         """An account that tells what was asked."""
         difference = Difference(stretch.tenant, asked.model, "USD", 2, None, "12345678901234567890.5")
         return Repriced(2, 0 if dry_run else 2, 1, 0, 0, 0, [difference])
+
+    def replay(self, quarantine_ids: Sequence[str]) -> list[Outcome]:
+        """As if all were in the ledger now."""
+        return [Outcome(each, "replayed") for each in quarantine_ids]
+
+    def discard(self, quarantine_ids: Sequence[str], why: str) -> list[Outcome]:
+        """Outcomes that tell what was said."""
+        return [Outcome(each, "discarded", why) for each in quarantine_ids]
 
     def close(self) -> None:
         """Nothing to close."""
@@ -115,6 +124,14 @@ def test_every_value_crosses_the_endpoint_unchanged() -> None:
     """A command prints the same whether it opened the store or asked a running serve."""
     with serving(Books()) as endpoint:
         assert RemoteAccess(endpoint).query("SELECT 1").rows == [ROW]
+
+
+def test_decisions_about_quarantine_cross_the_endpoint() -> None:
+    """In the order of their ids, with every character of the reason."""
+    with serving(Books()) as endpoint:
+        access = RemoteAccess(endpoint)
+        assert access.replay(["b", "a"]) == [Outcome("b", "replayed"), Outcome("a", "replayed")]
+        assert access.discard(["c"], "ours\n\x1b") == [Outcome("c", "discarded", "ours\n\x1b")]
 
 
 def test_posting_is_passed_on_with_its_order() -> None:

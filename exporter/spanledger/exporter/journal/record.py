@@ -18,6 +18,8 @@ class RecordType(IntEnum):
     """Close the settling window: what waits for evidence will get no more of it."""
     SEGMENT_END = 4
     """The last record of a full segment; the writer's own, never seen outside the journal."""
+    REPLAY = 5
+    """Something out of quarantine, to be booked if it can be now; it was accepted, and counted, before."""
 
 
 class Signal(IntEnum):

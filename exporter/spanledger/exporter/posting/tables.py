@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, TypeVar, cast
 
+from spanledger.exporter.posting.aside import Aside, Place
 from spanledger.exporter.posting.repriced import Asked, Stretch
 from spanledger.exporter.posting.repricing import Rate, Repricing
 from spanledger.exporter.posting.seen import Seen, charge_seen_key
@@ -29,10 +30,12 @@ from spanledger.exporter.store import Store
 from spanledger.exporter.store.blocks import (
     BookRow,
     ClaimRow,
+    DecisionRow,
     PostingRow,
     QuarantineRow,
     books_block,
     claims_block,
+    decisions_block,
     events_block,
     postings_block,
     quarantine_block,
@@ -83,6 +86,15 @@ SELECT claim_id, charge_id, rule, scope, trace_id, response_id, likeness, servic
     toUnixTimestamp64Nano(stored_at)
 FROM ledger_claims
 WHERE stored_at >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND poster != {poster:String}
+"""
+
+_ASIDE: Final = """
+SELECT quarantine_id, shard, seq, toUnixTimestamp64Nano(received_at) FROM ledger_quarantine FINAL
+WHERE quarantine_id IN (SELECT arrayJoin(arrayMap(id -> toFixedString(unhex(id), 16), {ids:Array(String)})))
+"""
+_REPLAYED: Final = """
+SELECT quarantine_id, shard, seq FROM ledger_quarantine_decisions FINAL WHERE decision = 'replayed'
+AND quarantine_id IN (SELECT arrayJoin(arrayMap(id -> toFixedString(unhex(id), 16), {ids:Array(String)})))
 """
 
 _BOOKED: Final = f"""
@@ -291,6 +303,22 @@ class LedgerTables:
         """Set aside what cannot be booked."""
         if rows:
             self._store.insert("ledger_quarantine", *quarantine_block(rows))
+
+    def insert_decisions(self, rows: Sequence[DecisionRow]) -> None:
+        """Keep what became of what was set aside."""
+        if rows:
+            self._store.insert("ledger_quarantine_decisions", *decisions_block(rows))
+
+    def aside(self, ids: Iterable[bytes]) -> dict[bytes, Aside]:
+        """Those of some quarantine ids that the store holds, with the records that brought and replayed each."""
+        found: dict[bytes, Aside] = {}
+        for some in _chunks(sorted(set(ids))):
+            asked = {"ids": [each.hex() for each in some]}
+            replayed = {cast("bytes", row[0]): cast("Place", row[1:]) for row in self._store.query(_REPLAYED, asked)}
+            for row in self._store.query(_ASIDE, asked):
+                quarantine_id, shard, seq, received_ns = cast("tuple[bytes, str, int, int]", row)
+                found[quarantine_id] = Aside((shard, seq), received_ns, replayed.get(quarantine_id))
+        return found
 
     def insert_postings(self, rows: Sequence[PostingRow]) -> None:
         """The commit mark of a posting."""

@@ -110,14 +110,36 @@ class BookRow(NamedTuple):
 class QuarantineRow(NamedTuple):
     """One row of `ledger_quarantine`: something accepted that cannot be booked, and why."""
 
+    quarantine_id: bytes
     received_at: int
+    shard: str
+    seq: int
+    """With the shard: the journal record that brought it."""
     tenant: str
     scope: str
+    default_tenant: str
+    """With the scope: the credential that it came with."""
+    signal: str
     reason: str
     trace_id: str
     span_id: str
+    elements: int
+    """How many accepted spans or log records it stands for: 1, or those of a whole record that cannot be read."""
     payload: bytes
-    """What was quarantined, in whatever form it came."""
+    """The request that brings it again, and nothing else."""
+
+
+class DecisionRow(NamedTuple):
+    """One row of `ledger_quarantine_decisions`: what became of something quarantined."""
+
+    quarantine_id: bytes
+    decided_at: int
+    decision: str
+    """`replayed`, `failed` or `discarded`."""
+    reason: str
+    shard: str
+    seq: int
+    """With the shard: the journal record that replayed it."""
 
 
 class MarkRow(NamedTuple):
@@ -162,6 +184,11 @@ def books_block(rows: Sequence[BookRow]) -> Block:
 def quarantine_block(rows: Sequence[QuarantineRow]) -> Block:
     """Rows of `ledger_quarantine`."""
     return _QUARANTINE.encode(rows)
+
+
+def decisions_block(rows: Sequence[DecisionRow]) -> Block:
+    """Rows of `ledger_quarantine_decisions`."""
+    return _DECISIONS.encode(rows)
 
 
 def marks_block(rows: Sequence[MarkRow]) -> Block:
@@ -236,15 +263,31 @@ _POSTINGS: Final = _Table(
 )
 _QUARANTINE: Final = _Table(
     {
+        "quarantine_id": _ID,
         "received_at": _TIME,
+        "shard": "String",
+        "seq": "UInt64",
         "tenant": _WORD,
         "scope": _WORD,
+        "default_tenant": _WORD,
+        "signal": _WORD,
         "reason": _WORD,
         "trace_id": "String",
         "span_id": "String",
+        "elements": "UInt64",
         "payload": "String",
     },
     payload=native.byte_strings,
+)
+_DECISIONS: Final = _Table(
+    {
+        "quarantine_id": _ID,
+        "decided_at": _TIME,
+        "decision": _WORD,
+        "reason": "String",
+        "shard": "String",
+        "seq": "UInt64",
+    },
 )
 _BOOKS: Final = _Table({"digest": "String", "loaded_at": _TIME, "name": "String", "content": "String"})
 _MARKS: Final = _Table({"day": "Date32", "mark": _ID, "cleaned": "UInt8"})

@@ -29,6 +29,7 @@ _POSTED_INTO: Final = (
     "ledger_postings",
     "ledger_price_books",
     "ledger_quarantine",
+    "ledger_quarantine_decisions",
 )
 """The tables whose rows a checkpoint vouches for."""
 

@@ -16,11 +16,13 @@ from spanledger.exporter.failures import Denied, Refused, Throttled, Unauthentic
 from spanledger.exporter.receiver.otlp_http import App, Message, Receive, Send, peer_of
 from spanledger.ledger.access.port import Access
 from spanledger.ledger.access.wire import (
+    DiscardRequest,
     Failure,
     Health,
     PostRequest,
     QueryRequest,
     QueryResponse,
+    ReplayRequest,
     RepriceRequest,
     StretchesRequest,
 )
@@ -119,6 +121,15 @@ def _reprice(access: Access, body: bytes) -> object:
     return access.reprice(request.asked, request.stretch, dry_run=request.dry_run)
 
 
+def _replay(access: Access, body: bytes) -> object:
+    return access.replay(msgspec.json.decode(body, type=ReplayRequest).ids)
+
+
+def _discard(access: Access, body: bytes) -> object:
+    request = msgspec.json.decode(body, type=DiscardRequest)
+    return access.discard(request.ids, request.why)
+
+
 @dataclass(frozen=True, slots=True)
 class _Path:
     """What a path answers, and to whom: all of them tell of, or change, every tenant's part of the ledger."""
@@ -133,6 +144,8 @@ _ANSWERS: Final = {
     "/v1/post": _Path(_post, Role.ADMIN),
     "/v1/prices/stretches": _Path(_stretches, Role.ADMIN),
     "/v1/prices/reprice": _Path(_reprice, Role.ADMIN),
+    "/v1/quarantine/replay": _Path(_replay, Role.ADMIN),
+    "/v1/quarantine/discard": _Path(_discard, Role.ADMIN),
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from spanledger.exporter.pipeline import Pipeline, open_pipeline
+from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.exporter.settings import Settings
 from spanledger.ledger.access.port import Counts
@@ -45,6 +46,17 @@ class LocalAccess:
     def reprice(self, asked: Asked, stretch: Stretch, *, dry_run: bool) -> Repriced:
         """Rate a stretch again; unless it is a dry run, post what differs."""
         return self.pipeline.poster.reprice(asked, stretch, dry_run=dry_run)
+
+    def replay(self, quarantine_ids: Sequence[str]) -> Sequence[Outcome]:
+        """Bring what is set aside again, and bring the daily sums up to date."""
+        outcomes = self.pipeline.replay(quarantine_ids)
+        self.pipeline.poster.refresh_rollup()
+        return outcomes
+
+    def discard(self, quarantine_ids: Sequence[str], why: str) -> Sequence[Outcome]:
+        """Note that what is set aside is left for good."""
+        self.pipeline.quarantine.discard(quarantine_ids, why)
+        return self.pipeline.quarantine.outcomes(quarantine_ids)
 
     def post_in_background(self) -> None:
         """Post while the journal grows, until the access is closed: for whoever brings more than a handful."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
+from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.ledger.tables import Table
 
@@ -38,6 +39,14 @@ class Access(Protocol):
 
         Raises `ConfigurationError` when the price files are wrong.
         """
+        ...
+
+    def replay(self, quarantine_ids: Sequence[str]) -> Sequence[Outcome]:
+        """Bring what is set aside again, as it came: where each is then. What is in the ledger stays as it is."""
+        ...
+
+    def discard(self, quarantine_ids: Sequence[str], why: str) -> Sequence[Outcome]:
+        """Note that what is set aside is left for good: where each is then. Doing it twice is harmless."""
         ...
 
     def close(self) -> None:

@@ -10,16 +10,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.ledger.access.endpoint_file import Endpoint
 from spanledger.ledger.access.port import Counts
 from spanledger.ledger.access.wire import (
     FAILURES,
+    DiscardRequest,
     Failure,
     Health,
     PostRequest,
     QueryRequest,
     QueryResponse,
+    ReplayRequest,
     RepriceRequest,
     StretchesRequest,
 )
@@ -61,6 +64,14 @@ class RemoteAccess:
     def reprice(self, asked: Asked, stretch: Stretch, *, dry_run: bool) -> Repriced:
         """Have a stretch rated again."""
         return self._ask("/v1/prices/reprice", RepriceRequest(asked, stretch, dry_run), Repriced)
+
+    def replay(self, quarantine_ids: Sequence[str]) -> Sequence[Outcome]:
+        """Have what is set aside brought again."""
+        return self._ask("/v1/quarantine/replay", ReplayRequest([*quarantine_ids]), list[Outcome])
+
+    def discard(self, quarantine_ids: Sequence[str], why: str) -> Sequence[Outcome]:
+        """Have it noted that what is set aside is left for good."""
+        return self._ask("/v1/quarantine/discard", DiscardRequest([*quarantine_ids], why), list[Outcome])
 
     def close(self) -> None:
         """Nothing is held."""

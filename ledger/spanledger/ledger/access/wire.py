@@ -49,6 +49,19 @@ class RepriceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dry_run: bool = True
 
 
+class ReplayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/quarantine/replay`: bring what is set aside again; answers an `Outcome` of each, in their order."""
+
+    ids: list[str]
+
+
+class DiscardRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/quarantine/discard`: leave what is set aside for good; answers an `Outcome` of each, in their order."""
+
+    ids: list[str]
+    why: str
+
+
 class Health(msgspec.Struct, frozen=True):
     """`GET /healthz`: alive, and the holder of the token whose digest this is."""
 

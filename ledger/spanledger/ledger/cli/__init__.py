@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "prices": ("prices", "list, show, add, import and compare prices; rate the ledger again"),
     "explain": ("explain", "show how an event came to be: claims, rule, prices, arithmetic"),
     "keys": ("keys", "create, list and revoke the keys of who may send and ask"),
+    "quarantine": ("quarantine", "list, show, replay and discard what could not be booked"),
     "doctor": ("doctor", "check settings, store, journal and the books' balance"),
     "migrate": ("migrate", "bring the store to this version's schema"),
 }

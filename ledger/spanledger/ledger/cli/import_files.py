@@ -66,7 +66,7 @@ def _report(imported: "Imported") -> None:
     if loaded.rejected:
         tell(f"spanledger: {loaded.rejected} rejected: {'; '.join(loaded.reasons) or 'no reason was given'}")
     if quarantined := imported.accounts.outcomes["quarantined"]:
-        tell(f"spanledger: {quarantined} quarantined: the table ledger_quarantine has each with its reason")
+        tell(f"spanledger: {quarantined} quarantined: `spanledger quarantine list` has each with its reason")
     if imported.waiting_bytes:
         tell(f"spanledger: {imported.waiting_bytes} bytes still wait in the journal; run the import again")
     skipped = f", {loaded.skipped} without OTLP" if loaded.skipped else ""

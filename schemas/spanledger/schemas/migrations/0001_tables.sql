@@ -151,18 +151,43 @@ SETTINGS
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
     non_replicated_deduplication_window = 0;
 
--- What was accepted and cannot be booked, with the reason; nothing is dropped.
+-- What was accepted and cannot be booked, with the reason; nothing is dropped. The id is made of the content, so what
+-- is sent again is no second row. The payload is a whole request of these elements alone: it can be journaled again.
 CREATE TABLE IF NOT EXISTS ledger_quarantine (
+    quarantine_id FixedString(16),
     received_at DateTime64(9, 'UTC'),
+    shard String,
+    seq UInt64,
     tenant LowCardinality(String),
     scope LowCardinality(String),
+    default_tenant LowCardinality(String),
+    signal LowCardinality(String),
     reason LowCardinality(String),
     trace_id String,
     span_id String,
+    elements UInt64,
     payload String
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (received_at, tenant, scope, reason, trace_id, span_id, cityHash64(payload))
+ORDER BY quarantine_id
+SETTINGS
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
+    non_replicated_deduplication_window = 0;
+
+-- What became of it, in the order it was decided; rows are only added. `replayed`: it is in the ledger, counted under
+-- another heading, by the journal record that is named. `failed`: a replay found it as impossible. `discarded`: a person
+-- decided; it stays in the quarantine's sum.
+CREATE TABLE IF NOT EXISTS ledger_quarantine_decisions (
+    quarantine_id FixedString(16),
+    decided_at DateTime64(9, 'UTC'),
+    decision LowCardinality(String),
+    reason String,
+    shard String,
+    seq UInt64,
+    CONSTRAINT decision_is_known CHECK decision IN ('replayed', 'failed', 'discarded')
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (quarantine_id, decided_at, decision, shard, seq)
 SETTINGS
     fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 60,
     non_replicated_deduplication_window = 0;

@@ -349,3 +349,38 @@ CREATE OR REPLACE VIEW unattributed AS
 SELECT *
 FROM charges
 WHERE tenant = 'unattributed';
+
+-- What could not be booked, and what became of it. What is `replayed` is in the ledger; `open` and `discarded` together
+-- are the quarantine's part of the balance. `failure` is why the last replay failed, `why` why it was discarded.
+CREATE OR REPLACE VIEW quarantine AS
+SELECT
+    lower(hex(q.quarantine_id)) AS quarantine_id,
+    multiIf(d.replayed > 0, 'replayed', d.discarded > 0, 'discarded', 'open') AS state,
+    q.received_at AS received_at,
+    q.tenant AS tenant,
+    q.scope AS scope,
+    q.default_tenant AS default_tenant,
+    q.signal AS signal,
+    q.reason AS reason,
+    q.trace_id AS trace_id,
+    q.span_id AS span_id,
+    q.elements AS elements,
+    if(d.decisions = 0, NULL, d.latest) AS decided_at,
+    d.failure AS failure,
+    d.why AS why,
+    q.shard AS shard,
+    q.seq AS seq,
+    lower(hex(q.payload)) AS payload
+FROM ledger_quarantine AS q FINAL
+LEFT JOIN (
+    SELECT
+        quarantine_id,
+        count() AS decisions,
+        countIf(decision = 'replayed') AS replayed,
+        countIf(decision = 'discarded') AS discarded,
+        max(decided_at) AS latest,
+        argMaxIf(reason, decided_at, decision = 'failed') AS failure,
+        argMaxIf(reason, decided_at, decision = 'discarded') AS why
+    FROM ledger_quarantine_decisions FINAL
+    GROUP BY quarantine_id
+) AS d ON d.quarantine_id = q.quarantine_id;

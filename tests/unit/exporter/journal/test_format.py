@@ -46,7 +46,7 @@ ENTRIES = st.builds(
     scope=st.text(st.characters(codec="utf-8"), max_size=10),
     tenant=st.text(st.characters(codec="utf-8"), max_size=10),
     elements=st.integers(0, 2**32 - 1),
-    type=st.sampled_from([RecordType.REQUEST, RecordType.TICK, RecordType.CLOSE]),
+    type=st.sampled_from([RecordType.REQUEST, RecordType.TICK, RecordType.CLOSE, RecordType.REPLAY]),
 )
 PROPERTY = settings(deadline=None, max_examples=150)
 GROUPS = st.lists(st.lists(ENTRIES, min_size=1, max_size=4), min_size=1, max_size=5)
