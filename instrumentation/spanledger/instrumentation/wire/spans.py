@@ -29,10 +29,10 @@ _RANDOM: Final = TraceFlags.RANDOM_TRACE_ID
 # What the SDK's own processors do about spans before they have ended: nothing.
 _IDLE_KINDS: Final = (SpanProcessor, BatchSpanProcessor, SimpleSpanProcessor)
 _IDLE_STARTS: Final = tuple(kind.on_start for kind in _IDLE_KINDS)
-_ON_ENDING: Final = "_on_ending"
-_IDLE_ENDINGS: Final = tuple(getattr(kind, _ON_ENDING, None) for kind in _IDLE_KINDS)
-_SDK: Final = (SynchronousMultiSpanProcessor.on_start, Tracer.start_span)
-"""As they were before anybody put something in their place."""
+_IDLE_ENDINGS: Final = tuple(getattr(kind, "_on_ending", None) for kind in _IDLE_KINDS)
+# As they were before anybody put something in their place.
+_EVERY_START: Final = SynchronousMultiSpanProcessor.on_start
+_START_SPAN: Final = Tracer.start_span
 
 
 class AttemptSpan(Protocol):
@@ -115,8 +115,9 @@ class _Late:
     def end(self, attributes: Mapping[str, AttributeValue], *, failed: bool) -> None:
         sdk = self._sdk
         # The kind that the SDK's own spans have. All values are clean already, so none is looked at again.
+        self.attributes.update(attributes)
         stated = BoundedAttributes(immutable=False)
-        stated._dict.update(self.attributes, **attributes)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        stated._dict = self.attributes  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         span = ReadableSpan(
             self._name,
             self._context,
@@ -140,7 +141,7 @@ def _is_plain(sdk: object) -> bool:
         limits = tracer._span_limits  # noqa: SLF001
         return (
             type(sdk) is Tracer
-            and all(isinstance(each, FunctionType) for each in _SDK)
+            and all(isinstance(each, FunctionType) for each in (_EVERY_START, _START_SPAN))
             and type(tracer._tracer_metrics).__name__ == "NoOpTracerMetrics"  # noqa: SLF001
             and limits.max_span_attribute_length is None
             and (limits.max_span_attributes is None or limits.max_span_attributes >= _ATTRIBUTES_MIN)
@@ -160,22 +161,27 @@ def _stamping(tracer: Any) -> list[SpanProcessor] | None:  # noqa: ANN401
     Asked for each span: processors come and go, and what they do is put on their classes and on themselves.
     """
     every = tracer.span_processor
-    if (
-        type(every) is not SynchronousMultiSpanProcessor
-        or vars(every).keys() & {"on_start", _ON_ENDING}
-        or (SynchronousMultiSpanProcessor.on_start, Tracer.start_span) != _SDK
-        or not tracer._is_enabled()  # noqa: SLF001
-    ):
+    try:
+        if (
+            type(every) is not SynchronousMultiSpanProcessor
+            or every.on_start.__func__ is not _EVERY_START
+            or tracer.start_span.__func__ is not _START_SPAN
+            or not tracer._is_enabled()  # noqa: SLF001
+        ):
+            return None
+        stamping: list[SpanProcessor] = []
+        for each in every._span_processors:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            processor: Any = each
+            start = processor.on_start.__func__
+            if processor._on_ending.__func__ not in _IDLE_ENDINGS:  # noqa: SLF001
+                return None
+            if only_stamps(start):
+                stamping.append(each)
+            elif start not in _IDLE_STARTS:
+                return None
+    except AttributeError:
+        # Not a method: something was put on an object.
         return None
-    stamping: list[SpanProcessor] = []
-    for each in every._span_processors:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        start, ending = (getattr(getattr(each, name, None), "__func__", None) for name in ("on_start", _ON_ENDING))
-        if ending not in _IDLE_ENDINGS:
-            return None
-        if start is not None and only_stamps(start):
-            stamping.append(each)
-        elif start not in _IDLE_STARTS:
-            return None
     return stamping
 
 
