@@ -89,6 +89,8 @@ class Endpoint(ThreadingHTTPServer):
 
 class _Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer in two packets would wait for the first to be acknowledged: 40 ms.
+    disable_nagle_algorithm = True
     server: Endpoint  # pyright: ignore[reportIncompatibleVariableOverride] - this handler serves no other
 
     def do_GET(self) -> None:
