@@ -132,4 +132,14 @@ def _run(command: list[str], environ: dict[str, str] | None = None) -> str:
 
 
 def _commands() -> set[str]:
-    return set(re.findall(r"^    (\w+) ", _run([str(SCRIPT), "--help"]), re.MULTILINE))
+    return set(re.findall(r"^    ([a-z]+)(?: |$)", _run([str(SCRIPT), "--help"]), re.MULTILINE))
+
+
+def test_a_test_stands_behind_each_guarantee() -> None:
+    """The files that the README's table names are there."""
+    rows = (ROOT / "README.md").read_text().partition("| event | promise |")[2].partition("\n\n")[0].splitlines()[2:]
+    assert len(rows) > 10
+    for row in rows:
+        shown = re.findall(r"\]\((tests/[^)]+)\)", row)
+        assert shown, row
+        assert all((ROOT / path).is_file() for path in shown), row
