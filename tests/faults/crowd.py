@@ -57,17 +57,22 @@ def crowd(senders: int) -> Line:
 async def _all(grpc_address: str, http_address: str, senders: int) -> list[float]:
     """The seconds that each acknowledgement took."""
     bodies = requests(1.0, senders * REQUESTS, SPANS)
+    # To make the connections takes this client, which shares the cores, seconds: nobody sends before they stand.
+    all_are_there = asyncio.Barrier(senders)
     asking: list[Coroutine[object, object, list[float]]] = []
     for number in range(senders):
         own = [body for body, _ in islice(bodies, REQUESTS)]
-        asking.append(_over_http(http_address, own) if number % 2 else _over_grpc(grpc_address, own))
+        over, address = (_over_http, http_address) if number % 2 else (_over_grpc, grpc_address)
+        asking.append(over(address, own, all_are_there))
     return [taken for each in await asyncio.gather(*asking) for taken in each]
 
 
-async def _over_grpc(address: str, bodies: list[bytes]) -> list[float]:
+async def _over_grpc(address: str, bodies: list[bytes], all_are_there: asyncio.Barrier) -> list[float]:
     taken: list[float] = []
     async with grpc.aio.insecure_channel(address, _OPTIONS) as channel:
         export = cast("Callable[[bytes], Awaitable[object]]", channel.unary_unary(_EXPORT))
+        await channel.channel_ready()
+        await all_are_there.wait()
         for body in bodies:
             asked = time.monotonic()
             assert await export(body) == b""
@@ -75,9 +80,10 @@ async def _over_grpc(address: str, bodies: list[bytes]) -> list[float]:
     return taken
 
 
-async def _over_http(address: str, bodies: list[bytes]) -> list[float]:
+async def _over_http(address: str, bodies: list[bytes], all_are_there: asyncio.Barrier) -> list[float]:
     taken: list[float] = []
     reader, writer = await asyncio.open_connection(*address.split(":"))
+    await all_are_there.wait()
     for body in bodies:
         asked = time.monotonic()
         writer.write(_HEAD.format(len(body)).encode() + body)
