@@ -25,8 +25,8 @@ from spanledger.instrumentation.wire.endpoints import Endpoint
 from spanledger.instrumentation.wire.guard import failed
 from spanledger.instrumentation.wire.meter import Meter
 from spanledger.instrumentation.wire.paths import RESULTS
-from spanledger.instrumentation.wire.request import BODY_BYTES_MAX, Request
-from spanledger.instrumentation.wire.streams import EVENT_BYTES_MAX, UNREADABLE, Lines, Reader
+from spanledger.instrumentation.wire.request import Request
+from spanledger.instrumentation.wire.streams import EVENT_BYTES_MAX, UNREADABLE, Body, Lines, Reader
 
 # Within that much of a batch's first line stands the name that its request was given.
 HEAD_BYTES: Final = 4_096
@@ -233,22 +233,16 @@ class _Inlined:
     def __init__(self, take: Callable[[bytes], None]) -> None:
         self._take = take
         self.deltas = self.faults = 0
-        self._chunks: list[bytes] = []
-        self._bytes = 0
+        self._kept = Body()
 
     def feed(self, chunk: bytes) -> None:
         """Keep the next bytes, up to a bound beyond which the document is given up."""
-        self._bytes += len(chunk)
-        if self._bytes <= BODY_BYTES_MAX:
-            self._chunks.append(chunk)
-        else:
-            self._chunks = []
+        if not self._kept.keep(chunk):
             self.faults = 1
 
     def end(self) -> None:
         """Read the document, if it is all there."""
-        if self._chunks:
-            body, self._chunks = b"".join(self._chunks), []
+        if (body := self._kept.taken()) is not None:
             try:
                 self._take(body)
             except UNREADABLE:

@@ -135,28 +135,46 @@ class Lines(_Events):
             self._take(data, first=first)
 
 
-class Document(_Events):
-    """One JSON document: the whole answer, or (Google, unless asked for events) an array of events."""
+class Body:
+    """A body's bytes as they come, up to a bound beyond which none of them is kept."""
 
     __slots__ = ("_bytes", "_chunks")
 
-    def __init__(self, api: Api, answer: Answer) -> None:
-        super().__init__(api, answer)
+    def __init__(self) -> None:
         self._chunks: list[bytes] = []
         self._bytes = 0
 
+    def keep(self, chunk: bytes) -> bool:
+        """Keep the next bytes; whether there was room for them."""
+        self._bytes += len(chunk)
+        if self._bytes > BODY_BYTES_MAX:
+            self._chunks = []
+            return False
+        self._chunks.append(chunk)
+        return True
+
+    def taken(self) -> bytes | None:
+        """What came, once; None if nothing did, or too much."""
+        chunks, self._chunks = self._chunks, []
+        return b"".join(chunks) if chunks else None
+
+
+class Document(_Events):
+    """One JSON document: the whole answer, or (Google, unless asked for events) an array of events."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self, api: Api, answer: Answer) -> None:
+        super().__init__(api, answer)
+        self._kept = Body()
+
     def feed(self, chunk: bytes) -> None:
         """Keep the next bytes, up to a bound beyond which the document is given up."""
-        self._bytes += len(chunk)
-        if self._bytes <= BODY_BYTES_MAX:
-            self._chunks.append(chunk)
-        else:
-            self._chunks = []
+        self._kept.keep(chunk)
 
     def end(self) -> None:
         """Read the document."""
-        if self._chunks:
-            body, self._chunks = b"".join(self._chunks), []
+        if (body := self._kept.taken()) is not None:
             self.whole(body)
 
     def whole(self, body: bytes) -> None:
