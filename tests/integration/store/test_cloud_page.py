@@ -61,7 +61,7 @@ def privileges(sql: str) -> set[str]:
 
 
 def granted(user: str) -> set[str]:
-    """The privileges that the page gives a user, all of them on one database."""
+    """The privileges that the page gives a user on the whole database."""
     [grant] = [each for each in STATEMENTS if each.startswith("GRANT") and each.endswith(f" TO {user}")]
     [(names, place)] = re.findall(r"^GRANT (.*) ON (\S+) TO", grant)
     assert place == "spanledger.*"
@@ -97,6 +97,27 @@ def test_the_grants_are_what_the_statements_need_and_no_more(own_engine: Path) -
         assert granted("spanledger_reader") == {"SELECT"}
     finally:
         store.close()
+
+
+def test_a_tenant_s_reader_sees_only_rows_that_a_policy_confines(store: Store) -> None:
+    """Every table it may read is confined, but for the marks of days; every view it may read is made of those."""
+    rows = store.query(
+        "SELECT name, create_table_query, engine = 'View', (database, name) IN"
+        " (SELECT database, table FROM system.columns WHERE name = 'tenant')"
+        " FROM system.tables WHERE database = currentDatabase()"
+    )
+    made = {str(name): (str(sql), bool(is_view), bool(named)) for name, sql, is_view, named in rows}
+    text = "\n".join(STATEMENTS)
+    may = set(re.findall(r"GRANT SELECT ON spanledger\.(\w+) TO acme_reader", text))
+    confined = set(re.findall(r"ON spanledger\.(\w+) FOR SELECT USING tenant = 'acme' TO acme_reader", text))
+    marks = {"ledger_dirty_days"}
+    assert may <= made.keys()
+    assert marks | confined == {name for name in may if not made[name][1]}
+    assert {name for name in confined if made[name][2]} == confined
+    assert not any(made[name][2] for name in marks)
+    for view in may - confined - marks:
+        read = {name for name in made if name != view and re.search(rf"\b{name}\b", made[view][0])}
+        assert read <= may, view
 
 
 def test_the_page_s_url_is_understood() -> None:
