@@ -9,6 +9,7 @@ client certificate. No credential is ever logged.
 
 import hmac
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -53,7 +54,7 @@ class Owner:
 
 
 class Authenticator:
-    """Recognises who is asking, by every way that is configured."""
+    """Recognises who is asking, by every way that is configured. Any thread, one at a time."""
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class Authenticator:
         self._owner = owner
         self._clock = clock
         self._failures = FailuresBySource(clock)
+        self._one = threading.Lock()
         self._unlogged = 0
         self._logged_s = float("-inf")
 
@@ -78,14 +80,15 @@ class Authenticator:
         often to be told.
         """
         shown = presented(headers)
-        try:
-            return self._recognised(shown, peer)
-        except Unauthenticated as failure:
-            self._log(failure, peer)
-            if self._failures.add(peer.source):
-                msg = "too many requests of this address had no valid credential"
-                raise Throttled(msg) from failure
-            raise
+        with self._one:
+            try:
+                return self._recognised(shown, peer)
+            except Unauthenticated as failure:
+                self._log(failure, peer)
+                if self._failures.add(peer.source):
+                    msg = "too many requests of this address had no valid credential"
+                    raise Throttled(msg) from failure
+                raise
 
     def close(self) -> None:
         """Let go of the key store."""

@@ -26,7 +26,7 @@ _LOG: Final = logging.getLogger("spanledger.receiver")
 
 
 class KeyRing:
-    """Finds entries by id and by certificate. Of one thread, but for the writing of uses."""
+    """Finds entries by id and by certificate. Of one thread at a time, but for the writing of uses."""
 
     def __init__(
         self,

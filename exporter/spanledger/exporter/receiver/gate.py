@@ -2,12 +2,16 @@
 
 An append that has begun always ends: neither a sender that goes away nor an answer that takes too long cancels
 it. The sender is then told to come again, and the ledger folds the duplicate (OTLP 1.11, "Duplicate Data").
+
+Every append runs in one loop, the gate's home; a door may live in another, and hands its requests over.
 """
 
 import asyncio
 import logging
+import threading
 import traceback
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -42,22 +46,25 @@ class Limits:
 
 
 class InFlight:
-    """Counts the bytes that all requests hold together, and refuses what would exceed the limit."""
+    """Counts the bytes that all requests hold together, and refuses what would exceed the limit. Any thread."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
+        self._lock = threading.Lock()
         self.bytes = 0
 
     def take(self, count: int) -> None:
         """Add bytes to what is held. Raises `Transient` when they do not fit."""
-        if self.bytes + count > self._bytes_max:
-            msg = "too many bytes are in flight"
-            raise Transient(msg)
-        self.bytes += count
+        with self._lock:
+            if self.bytes + count > self._bytes_max:
+                msg = "too many bytes are in flight"
+                raise Transient(msg)
+            self.bytes += count
 
     def give_back(self, count: int) -> None:
         """Take bytes out again, once they are freed."""
-        self.bytes -= count
+        with self._lock:
+            self.bytes -= count
 
     @contextmanager
     def reading(self) -> Generator[Callable[[int], None]]:
@@ -91,6 +98,7 @@ class Gate:
         self._authenticator = authenticator
         self._ready = ready
         self._appends: set[asyncio.Future[Answer]] = set()
+        self._home: asyncio.AbstractEventLoop | None = None
         self.limits = limits
         self.closed = asyncio.Event()
         # gRPC tells a message's size only once it has all of it, so a call reads when a whole body limit is free
@@ -98,6 +106,10 @@ class Gate:
         half = max(limits.in_flight_bytes // 2, limits.body_bytes)
         self.in_flight = InFlight(half)
         self.unsized_reads = asyncio.Semaphore(max(1, half // limits.body_bytes))
+
+    def settle_here(self) -> None:
+        """Make the running loop the gate's home. Without one, a gate is used in one loop only."""
+        self._home = asyncio.get_running_loop()
 
     @property
     def ready(self) -> bool:
@@ -142,6 +154,14 @@ class Gate:
             msg = "the request could not be taken now"
             raise Transient(msg) from bug
 
+    async def until_closed(self) -> None:
+        """Wait, in any loop, until no request is taken any more."""
+        home = self._elsewhere()
+        if home is None:
+            await self.closed.wait()
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.closed.wait(), home))
+
     def close(self) -> None:
         """Refuse every further request; health and readiness say so at once."""
         self.closed.set()
@@ -153,9 +173,35 @@ class Gate:
         _, pending = await asyncio.wait(set(self._appends), timeout=timeout_s)
         return not pending
 
+    def _elsewhere(self) -> asyncio.AbstractEventLoop | None:
+        """The gate's home, if that is another loop than the running one."""
+        return None if self._home in {None, asyncio.get_running_loop()} else self._home
+
     def _begin(self, signal: Signal, body: bytes, credential: Credential) -> asyncio.Future[Answer]:
+        """Begin an append at home. Its bytes count from now on, wherever we are."""
+        self.in_flight.take(len(body))
+        home = self._elsewhere()
+        if home is None:
+            return self._append(signal, body, credential)
+        told: Future[Answer] = Future()
+
+        def begin() -> None:
+            self._append(signal, body, credential).add_done_callback(lambda append: _tell(told, append))
+
+        try:
+            # A callback and no coroutine: who gives up waiting could cancel that before it has begun.
+            home.call_soon_threadsafe(begin)
+        except RuntimeError as closed:
+            self.in_flight.give_back(len(body))
+            msg = "the receiver is shutting down"
+            raise Transient(msg) from closed
+        answer = asyncio.wrap_future(told)
+        # It was reported at home; a failure that nobody waits for any more is not to be logged again.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return answer
+
+    def _append(self, signal: Signal, body: bytes, credential: Credential) -> asyncio.Future[Answer]:
         held_bytes = len(body)
-        self.in_flight.take(held_bytes)
         append = asyncio.ensure_future(self._intake(signal, body, credential))
         self._appends.add(append)
 
@@ -166,6 +212,15 @@ class Gate:
 
         append.add_done_callback(ended)
         return append
+
+
+def _tell(told: Future[Answer], append: asyncio.Future[Answer]) -> None:
+    if append.cancelled() or not told.set_running_or_notify_cancel():
+        told.cancel()
+    elif (failure := append.exception()) is not None:
+        told.set_exception(failure)
+    else:
+        told.set_result(append.result())
 
 
 def in_time(limit_s: float, budget_s: float | None) -> float:

@@ -51,7 +51,7 @@ class Health:
     async def _closed_or_later(self) -> None:
         try:
             async with asyncio.timeout(_POLL_S):
-                await self._gate.closed.wait()
+                await self._gate.until_closed()
         except TimeoutError:
             return
 

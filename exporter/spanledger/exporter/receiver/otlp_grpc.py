@@ -2,6 +2,9 @@
 
 grpc itself decodes nothing: its own deserialiser would answer a broken message with INTERNAL, which senders take
 for a reason to drop. This is the only module that imports grpc.
+
+The door has an event loop of its own. grpc.aio accepts one call in some six rounds of its loop, so in the loop that
+also sifts and serves HTTP, calls waited until HTTP had nothing more to do (measured: 4 s beside 500 HTTP senders).
 """
 
 import asyncio
@@ -21,6 +24,7 @@ from spanledger.exporter.receiver.answers import Refusal, refusal, response
 from spanledger.exporter.receiver.gate import Gate, in_time, report_bug, turn
 from spanledger.exporter.receiver.health import HEALTH_SERVICE, Health
 from spanledger.exporter.receiver.listening import cannot_listen, check_free
+from spanledger.exporter.receiver.own_loop import OwnLoop
 from spanledger.exporter.receiver.tls import read_pem
 from spanledger.exporter.settings import Address
 
@@ -85,11 +89,24 @@ class GrpcDoor:
     def __init__(self, gate: Gate, tls: TlsSettings | None = None) -> None:
         self._gate = gate
         self._tls = tls
-        self._server = grpc.aio.server(options=_options(gate.limits.body_bytes))
-        self._server.add_generic_rpc_handlers((_Routes(gate),))
+        self._server: grpc.aio.Server | None = None
+        self._own_loop: OwnLoop | None = None
 
     async def start(self, address: Address) -> Address:
         """Listen; return the bound address. Raises `ConfigurationError` when the port is taken."""
+        own_loop = OwnLoop("spanledger-grpc")
+        try:
+            bound = await own_loop.run(self._listen(address))
+        except BaseException:
+            await own_loop.close()
+            raise
+        self._own_loop = own_loop
+        return bound
+
+    async def _listen(self, address: Address) -> Address:
+        # grpc.aio binds a server to the loop it is made in.
+        self._server = grpc.aio.server(options=_options(self._gate.limits.body_bytes))
+        self._server.add_generic_rpc_handlers((_Routes(self._gate),))
         try:
             # grpc would write lines of its own to stderr, and not say which error it met.
             check_free(address)
@@ -106,8 +123,13 @@ class GrpcDoor:
         return Address(address.host, port)
 
     async def drain(self, grace_s: float) -> None:
-        """Send GOAWAY, let the calls under way end for `grace_s` seconds, then cancel what is left."""
-        await self._server.stop(grace_s)
+        """Send GOAWAY, let the calls under way end for `grace_s` seconds, then cancel what is left. May be repeated."""
+        if self._server is None or self._own_loop is None:
+            return
+        own_loop = self._own_loop
+        await own_loop.run(self._server.stop(grace_s))
+        self._own_loop = None
+        await own_loop.close()
 
 
 class _Routes(grpc.GenericRpcHandler):
