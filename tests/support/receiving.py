@@ -157,7 +157,6 @@ def receiving(
     receiver = Receiver(settings, into or intake, ready=lambda: ready, limits=limits, authenticator=authenticator)
     running = Receiving(receiver, intake, loop)
     try:
-        # grpc.aio binds its server to the loop it is made in.
         running.run(receiver.start())
         yield running
     finally:

@@ -131,6 +131,25 @@ def test_calls_on_one_connection_are_served_side_by_side(door: Receiving) -> Non
         assert [answer.result(PATIENCE_S) for answer in answers] == [b""] * 64
 
 
+def test_calls_are_taken_while_the_loop_of_http_is_busy(door: Receiving) -> None:
+    """C18: one that needs nothing of it is answered meanwhile; the others when it turns again."""
+    busy, go_on = threading.Event(), threading.Event()
+
+    async def work() -> None:
+        busy.set()
+        assert go_on.wait(PATIENCE_S)
+
+    with calling(door) as call, ThreadPoolExecutor() as threads:
+        working = threads.submit(door.run, work())
+        assert busy.wait(PATIENCE_S)
+        pending = threads.submit(call, b"kept")
+        assert health_in(call(health_of(""), CHECK, timeout=PATIENCE_S / 2)) == SERVING
+        go_on.set()
+        working.result(PATIENCE_S)
+        assert pending.result(PATIENCE_S) == b""
+    assert [taken.body for taken in door.intake.taken] == [b"kept"]
+
+
 def test_bytes_in_flight_are_bounded_and_the_rest_is_told_to_come_again() -> None:
     """C19: with room for 4 MiB, of 32 held calls of 1 MiB four are taken; the others get UNAVAILABLE and the hint."""
     limits = Limits(body_bytes=2 * MEBIBYTE, in_flight_bytes=8 * MEBIBYTE)

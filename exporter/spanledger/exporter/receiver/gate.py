@@ -107,7 +107,7 @@ class Gate:
         self.in_flight = InFlight(half)
         self.unsized_reads = asyncio.Semaphore(max(1, half // limits.body_bytes))
 
-    def settle_here(self) -> None:
+    def live_here(self) -> None:
         """Make the running loop the gate's home. Without one, a gate is used in one loop only."""
         self._home = asyncio.get_running_loop()
 

@@ -58,7 +58,7 @@ class Receiver:
 
     async def start(self) -> None:
         """Open both doors. Raises `ConfigurationError`, with neither open, when one of the ports cannot be had."""
-        self.gate.settle_here()
+        self.gate.live_here()
         self.http_address = await self._http.start(self._settings.http)
         self._grpc = GrpcDoor(self.gate, self._settings.access.tls)
         try:
