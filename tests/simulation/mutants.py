@@ -18,6 +18,7 @@ from spanledger.exporter.journal import layout, own_shard, segment
 from spanledger.exporter.journal.disk import Disk
 from spanledger.exporter.journal.segment_reader import SegmentReader
 from spanledger.exporter.journal.spares import Spares
+from spanledger.exporter.posting.bounds import bounds_of
 from spanledger.exporter.posting.recollection import Recollection
 from spanledger.exporter.posting.tables import LedgerTables
 from spanledger.exporter.rate import Rated
@@ -49,6 +50,7 @@ def _checkpoint_first(self: poster.Poster, batch: poster.Batch, *, poison: str =
 _POST: Final = poster.Poster._post  # pyright: ignore[reportPrivateUsage] - kept, to be called by what replaces it
 _EVENT_OF: Final = poster.event_of
 _NUMBERS: Final = count(1)
+_EVER_NS: Final = (1 << 63) - 1
 
 
 def _event_of_chance(charge: Charge, rated: Rated, *, times_reversed: int = 0) -> LedgerEvent:
@@ -64,8 +66,8 @@ def _append_only(self: LedgerTables, events: Sequence[LedgerEvent]) -> None:
 def _count_a_range(self: LedgerTables, events: Sequence[LedgerEvent]) -> None:
     if events:
         self.append_events(events)
-        ids = sorted({event.event_id for event in events})
-        if self.sum_between(ids[0], ids[-1])[0] < len(ids):
+        ids = {event.event_id for event in events}
+        if self.sum_within(bounds_of(events)._replace(since_ns=0, until_ns=_EVER_NS))[0] < len(ids):
             raise StoreUnavailableError
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 from simulation.disk import Killed
 
+from spanledger.exporter.posting.bounds import Bounds, sum_of
 from spanledger.exporter.posting.seen import Seen, charge_seen_key, trace_seen_key
 from spanledger.exporter.posting.tables import LedgerTables
 from spanledger.exporter.rate import BookText
@@ -165,11 +166,15 @@ class SimTables(LedgerTables):
         else:
             self._insert("events", events)
 
-    def sum_between(self, first: bytes, last: bytes) -> tuple[int, int]:
-        """How many events lie in a range, and the sum of their ids' last 8 bytes."""
+    def sum_within(self, bounds: Bounds) -> tuple[int, int]:
+        """How many events lie within bounds, and the sum of their ids' last 8 bytes."""
         self._ask()
-        ids = [event_id for event_id in self._database.events if first <= event_id <= last]
-        return len(ids), sum(int.from_bytes(event_id[8:], "little") for event_id in ids) & (1 << 64) - 1
+        ids = [
+            event_id
+            for event_id, event in self._database.events.items()
+            if bounds.first <= event_id <= bounds.last and bounds.since_ns <= event.ingest_time <= bounds.until_ns
+        ]
+        return len(ids), sum_of(ids)
 
     def held_among(self, ids: Sequence[bytes]) -> int:
         """How many of some events there are."""

@@ -112,6 +112,23 @@ def test_an_event_that_was_acknowledged_and_not_kept_is_missed(desk: Desk, monke
     assert shard.posted == 4
 
 
+def test_postings_whose_ids_overlap_are_read_back_by_one_sum(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Senders bring calls of the same minutes again and again; to look for each id costs more than to book it."""
+    looked_for: list[bytes] = []
+    held_among = desk.poster.tables.held_among
+
+    def noted(ids: Sequence[bytes]) -> int:
+        looked_for.extend(ids)
+        return held_among(ids)
+
+    monkeypatch.setattr(desk.poster.tables, "held_among", noted)
+    desk.post(call(5))
+    for number in (4, 6, 7):
+        desk.receive(call(number))
+    desk.poster.post_waiting()
+    assert (requests(desk), looked_for) == (4, [])
+
+
 def test_a_posting_is_on_the_disk_before_its_mark(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Claims before the events that say what became of them, events before the mark, the mark before the checkpoint."""
     tables, steps = desk.poster.tables, list[str]()

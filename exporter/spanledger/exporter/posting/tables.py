@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Final, TypeVar, cast
 
 from spanledger.exporter.posting.aside import Aside, Place
+from spanledger.exporter.posting.bounds import Bounds, bounds_of, sum_of
 from spanledger.exporter.posting.repriced import Asked, Stretch
 from spanledger.exporter.posting.repricing import Rate, Repricing
 from spanledger.exporter.posting.seen import Seen, charge_seen_key
@@ -76,6 +77,15 @@ AND event_id NOT IN (SELECT reverses FROM ledger_events WHERE kind = 'reversal' 
 """  # noqa: S608 (our own text)
 
 _REVERSED: Final = f"SELECT DISTINCT reverses FROM ledger_events WHERE kind = 'reversal' AND reverses IN {_CHARGES}"  # noqa: S608
+
+_SUM_WITHIN: Final = """
+SELECT count(), sum(reinterpretAsUInt64(substring(event_id, 9, 8))) FROM (
+    SELECT DISTINCT event_id FROM ledger_events
+    WHERE event_id >= unhex({first:String}) AND event_id <= unhex({last:String})
+    AND ingest_time >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+    AND ingest_time <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')
+)
+"""
 
 _HELD: Final = f"SELECT uniqExact(event_id) FROM ledger_events WHERE event_id IN {_CHARGES}"  # noqa: S608 (our own text)
 
@@ -262,8 +272,8 @@ class LedgerTables:
             return
         self.append_events(events)
         ids = sorted({event.event_id for event in events})
-        # Usually nothing else lies between the first and the last, and one sum tells; else each is looked for.
-        if self.sum_between(ids[0], ids[-1]) != (len(ids), _sum_of(ids)) and self.held_among(ids) < len(ids):
+        # Usually nothing else was received meanwhile, and one sum tells; else each is looked for.
+        if self.sum_within(bounds_of(events)) != (len(ids), sum_of(ids)) and self.held_among(ids) < len(ids):
             msg = f"the store acknowledged {len(ids)} events and holds fewer"
             raise StoreUnavailableError(msg)
 
@@ -271,12 +281,16 @@ class LedgerTables:
         """Append events; that they are there is not read back."""
         self._store.insert("ledger_events", *events_block(events))
 
-    def sum_between(self, first: bytes, last: bytes) -> tuple[int, int]:
-        """How many events have an id from `first` to `last`, and the sum of their ids' last 8 bytes, modulo 2⁶⁴."""
+    def sum_within(self, bounds: Bounds) -> tuple[int, int]:
+        """How many events lie within bounds, and the sum of their ids' last 8 bytes, modulo 2⁶⁴."""
         rows = self._store.query(
-            "SELECT count(), sum(reinterpretAsUInt64(substring(event_id, 9, 8))) FROM (SELECT DISTINCT event_id"
-            " FROM ledger_events WHERE event_id >= unhex({first:String}) AND event_id <= unhex({last:String}))",
-            {"first": first.hex(), "last": last.hex()},
+            _SUM_WITHIN,
+            {
+                "first": bounds.first.hex(),
+                "last": bounds.last.hex(),
+                "since": bounds.since_ns,
+                "until": bounds.until_ns,
+            },
         )
         return cast("tuple[int, int]", rows[0])
 
@@ -340,10 +354,6 @@ class LedgerTables:
 def _ruling(row: tuple[object, ...]) -> Ruling:
     _, payload, rule, received_ns, charge_id = cast("tuple[bytes, str, Rule, int, bytes]", row)
     return stand(unseal(payload), received_ns), charge_id, rule
-
-
-def _sum_of(ids: Iterable[bytes]) -> int:
-    return sum(int.from_bytes(event_id[8:], "little") for event_id in ids) & (1 << 64) - 1
 
 
 def _chunks(keys: Sequence[_Key]) -> Iterable[Sequence[_Key]]:
