@@ -19,6 +19,7 @@ from spanledger.exporter.posting.book import event_of
 from spanledger.exporter.posting.recollection import Recollection
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.exporter.posting.tables import LedgerTables
+from spanledger.exporter.posting.unreadable import Skipped, skip_unreadable
 from spanledger.exporter.prices import PriceShelf
 from spanledger.exporter.rate import PriceBook, Rated, texts
 from spanledger.exporter.settle import Charge, Settlement
@@ -76,20 +77,23 @@ class Poster:
         Raises `StoreUnavailableError`; nothing is lost by it. Raises `JournalCorrupt` for a damaged shard, when the
         others, and what lies before the damage, are posted.
         """
-        counts: Counter[str] = Counter()
         with self._turn:
-            self._damage.clear()
-            self._find_shards()
-            for batch in self._batches():
-                counts.update(self._post_or_bisect(batch))
-                if progress:
-                    progress(sum(record.entry.elements for _, record in batch))
-                if not go_on():
-                    break
-            self._free_shards()
+            counts = self._post_readable(progress, go_on)
             if self._damage:
                 raise self._damage[0]
         return counts
+
+    def skip_unreadable(self, shard_id: str) -> list[Skipped]:
+        """Pass over what cannot be read of a shard, by a human decision; what can be read of it is posted.
+
+        Raises `ConfigurationError` when there is no such shard, and as `posting.unreadable` does.
+        """
+        with self._turn:
+            found = [shard for shard in shards(self._root, disk=self._disk) if shard.id == shard_id]
+            if not found:
+                msg = f"there is no shard {shard_id!r} in {self._root}; spanledger journal inspect lists them"
+                raise ConfigurationError(msg)
+            return skip_unreadable(found[0], self.tables, self._disk, self._post_readable)
 
     @property
     def waiting_bytes(self) -> int:
@@ -142,6 +146,22 @@ class Poster:
             self._recollection.forget()
             self._shards.clear()
             raise
+
+    def _post_readable(
+        self, progress: Callable[[int], None] | None = None, go_on: Callable[[], bool] = lambda: True
+    ) -> Counter[str]:
+        """Post what can be read, and note what cannot. The caller holds the turn."""
+        counts: Counter[str] = Counter()
+        self._damage.clear()
+        self._find_shards()
+        for batch in self._batches():
+            counts.update(self._post_or_bisect(batch))
+            if progress:
+                progress(sum(record.entry.elements for _, record in batch))
+            if not go_on():
+                break
+        self._free_shards()
+        return counts
 
     def _post(self, batch: Batch, *, poison: str = "") -> Counter[str]:
         decoded = decode_batch(batch, self._handoff, poison, self.tables.aside(replayed_ids(batch)))

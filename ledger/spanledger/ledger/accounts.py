@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
+from spanledger.exporter.posting.unreadable import SKIPPED
 from spanledger.ledger.tables import Table
 
 Query: TypeAlias = Callable[[str], Table]
@@ -35,6 +36,8 @@ class Accounts:
 
     accepted: int
     outcomes: dict[str, int]
+    skipped_records: int = 0
+    """Records of the journal that nobody could read and somebody passed over: what was in them is not known."""
 
     @property
     def balanced(self) -> bool:
@@ -45,6 +48,7 @@ class Accounts:
         return Accounts(
             self.accepted - before.accepted,
             {outcome: spans - before.outcomes[outcome] for outcome, spans in self.outcomes.items()},
+            self.skipped_records - before.skipped_records,
         )
 
     def __str__(self) -> str:
@@ -55,7 +59,8 @@ class Accounts:
 def accounts(query: Query) -> Accounts:
     """Add up every posting of the ledger."""
     counts = {str(outcome): cast("int", spans) for outcome, spans in query(_SUMS).rows}
-    return Accounts(counts.get("accepted", 0), {outcome: counts.get(outcome, 0) for outcome in OUTCOMES})
+    outcomes = {outcome: counts.get(outcome, 0) for outcome in OUTCOMES}
+    return Accounts(counts.get("accepted", 0), outcomes, counts.get(SKIPPED, 0))
 
 
 def in_quarantine(query: Query) -> dict[str, tuple[int, int]]:

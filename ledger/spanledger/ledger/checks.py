@@ -14,9 +14,10 @@ from typing import Final, Literal, cast
 from urllib.parse import urlsplit
 
 from spanledger.exporter.journal import shards
+from spanledger.exporter.journal.mending import UNREADABLE
 from spanledger.exporter.prices import load_book, price_files
 from spanledger.exporter.settings import Settings
-from spanledger.ledger.accounts import Query, accounts
+from spanledger.ledger.accounts import Accounts, Query, accounts
 from spanledger.ledger.tables import Row
 from spanledger.schemas import ConfigurationError
 
@@ -42,7 +43,9 @@ def ledger_checks(query: Query, settings: Settings) -> Iterator[Check]:
     """The checks of an open ledger, after what waited was posted."""
     yield _schema(query)
     yield _journal(settings)
-    yield _balance(query)
+    sums = accounts(query)
+    yield _balance(sums)
+    yield _unreadable(sums, settings)
     yield _quarantine(query)
     yield _price_files(settings)
     yield _unpriced(query)
@@ -100,11 +103,17 @@ def _journal(settings: Settings) -> Check:
     return Check("journal", "look", f"waiting to be posted: {_listed(behind)}")
 
 
-def _balance(query: Query) -> Check:
-    sums = accounts(query)
+def _balance(sums: Accounts) -> Check:
     if not sums.balanced:
         return Check("balance", "FAIL", f"{sums}: spans are missing or counted twice")
     return Check("balance", "ok", str(sums))
+
+
+def _unreadable(sums: Accounts, settings: Settings) -> Check:
+    if not sums.skipped_records:
+        return Check("unreadable", "ok", "no record of a journal was ever skipped")
+    said = f"{sums.skipped_records} records of journals could not be read and were skipped: their usage is in no sum"
+    return Check("unreadable", "look", f"{said}. What is left of them lies under {settings.data / UNREADABLE}")
 
 
 def _quarantine(query: Query) -> Check:

@@ -49,6 +49,11 @@ def _families(query: Query, journal: Path, *, prices_refused: bool) -> Iterator[
     for outcome, count in {"accepted": sums.accepted, **sums.outcomes}.items():
         spans.add_metric((outcome,), count)
     yield spans
+    yield CounterMetricFamily(
+        "spanledger_journal_skipped_records",
+        "Records of journals that could not be read and were skipped by hand",
+        value=sums.skipped_records,
+    )
     [(total, *in_doubt)] = query(_REQUESTS).rows
     yield GaugeMetricFamily("spanledger_requests", "Provider requests charged", value=_number(total))
     doubtful = GaugeMetricFamily(

@@ -160,14 +160,14 @@ class Head(NamedTuple):
         return self.header_eighths * 8 + aligned(self.payload_bytes)
 
 
-def read_head(buffer: bytes, at: int, epoch: int) -> Head | None:
-    """The head at `at` when it could be a record of this life of the segment, else None."""
+def read_head(buffer: bytes, at: int, epoch: int | None) -> Head | None:
+    """The head at `at` when it could be a record of this life of the segment (of any, without one), else None."""
     if len(buffer) - at < RECORD_HEADER_BYTES:
         return None
     head = Head._make(_HEAD.unpack_from(buffer, at))
     plausible = (
         head.magic == RECORD_MAGIC
-        and head.epoch == epoch
+        and (epoch is None or head.epoch == epoch)
         and head.payload_bytes <= PAYLOAD_BYTES_MAX
         and head.header_eighths * 8 >= RECORD_HEADER_BYTES + head.scope_bytes + head.tenant_bytes
     )
@@ -180,12 +180,8 @@ def read_record(buffer: bytes, at: int, head: Head) -> Record | None:
     Raises `UnknownFormat` for a whole record of a kind this version does not know.
     """
     names = at + RECORD_HEADER_BYTES
-    body = at + head.header_eighths * 8
-    end = body + head.payload_bytes
-    if end > len(buffer):
-        return None
-    payload = buffer[body:end]
-    if _crc_more(_crc_more(_crc(buffer[at : at + 12]), buffer[at + 16 : body]), payload) != head.crc:
+    payload = whole_payload(buffer, at, head)
+    if payload is None:
         return None
     tenant = names + head.scope_bytes
     signal, kind = _SIGNALS.get(head.signal), _TYPES.get(head.type)
@@ -194,6 +190,17 @@ def read_record(buffer: bytes, at: int, head: Head) -> Record | None:
         raise UnknownFormat(msg)
     scope, default_tenant = buffer[names:tenant].decode(), buffer[tenant : tenant + head.tenant_bytes].decode()
     return Record(head.seq, head.received_ns, Entry(payload, signal, scope, default_tenant, head.elements, kind))
+
+
+def whole_payload(buffer: bytes, at: int, head: Head) -> bytes | None:
+    """The payload of the record whose head lies at `at`, or None when the record is cut or damaged."""
+    body = at + head.header_eighths * 8
+    end = body + head.payload_bytes
+    if end > len(buffer):
+        return None
+    payload = buffer[body:end]
+    crc = _crc_more(_crc_more(_crc(buffer[at : at + 12]), buffer[at + 16 : body]), payload)
+    return payload if crc == head.crc else None
 
 
 def scan(buffer: bytes, at: int = 0, *, epoch: int, seq: int) -> Iterator[tuple[Record, int]]:
@@ -230,20 +237,6 @@ def bytes_wanted(buffer: bytes, at: int, *, epoch: int, seq: int) -> int:
     head = read_head(buffer, at, epoch)
     wanted = head.record_bytes if head is not None and head.seq == seq else 0
     return wanted if wanted > len(buffer) - at else 0
-
-
-def find_later_group(buffer: bytes, at: int, *, epoch: int, seq: int) -> int | None:
-    """Where a whole record lies whose group began after number `seq`, or None.
-
-    A group is written only after the one before is durable. So when record `seq` is unreadable, a record of a later
-    group proves that durable bytes were lost; without one, the last group was torn, and nobody was told OK for it.
-    """
-    while (at := buffer.find(RECORD_MAGIC, at)) >= 0:
-        head = read_head(buffer, at, epoch) if at % 8 == 0 else None
-        if head is not None and head.group_first_seq > seq and read_record(buffer, at, head) is not None:
-            return at
-        at += 1
-    return None
 
 
 def encode_segment_header(header: SegmentHeader) -> bytes:

@@ -78,7 +78,7 @@ class JournalCorrupt(SpanledgerError):
     """Bytes that were durable cannot be read any more; a human decides, nothing is skipped in silence."""
 
     def __init__(self, path: str, offset: int, reason: str) -> None:
-        super().__init__(f"{path} at byte {offset}: {reason}")
+        super().__init__(f"{path} at byte {offset}: {reason} (spanledger journal inspect tells what is lost)")
         self.path = path
         self.offset = offset
         self.reason = reason

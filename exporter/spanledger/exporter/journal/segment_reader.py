@@ -11,38 +11,63 @@ from spanledger.exporter.journal.format import (
     UnknownFormat,
     bytes_wanted,
     decode_segment_header,
-    find_later_group,
+    read_head,
     scan,
     skip,
 )
 from spanledger.exporter.journal.layout import segment_path
 from spanledger.exporter.journal.record import JournalCorrupt, Position, Record, RecordType
+from spanledger.exporter.journal.search import Found, find_epoch, find_later_group, find_record
 
 # Read at once: dozens of small records, and some of the largest; one window and one payload are all that is held.
 WINDOW_BYTES: Final = 1024 * 1024
+# No header has it: an epoch is a whole number of 64 bits.
+_NO_EPOCH: Final = -1
 
 
 class SegmentReader:
-    """An open segment, standing before record `seq` at byte `offset`. Raises `FileNotFoundError` when it is gone."""
+    """An open segment, standing before record `seq` at byte `offset`. Raises `FileNotFoundError` when it is gone.
 
-    def __init__(self, disk: Disk, folder: Path, first_seq: int) -> None:
+    Under a header that cannot be believed nothing is read, unless `lenient`: its records then tell their life.
+    """
+
+    def __init__(self, disk: Disk, folder: Path, first_seq: int, *, lenient: bool = False) -> None:
         self._disk = disk
         self.path = segment_path(folder, first_seq)
         self.first_seq = first_seq
         self.ended = False
-        self._fd = disk.open(self.path, os.O_RDONLY)
-        try:
-            header = decode_segment_header(disk.pread(self._fd, SEGMENT_HEADER_BYTES, 0))
-        except UnknownFormat as error:
-            self.close()
-            raise JournalCorrupt(str(self.path), 0, str(error)) from error
-        if header is None or header.first_seq != first_seq or header.shard.hex() != folder.name.replace("-", ""):
-            self.close()
-            raise JournalCorrupt(str(self.path), 0, "the segment's header is damaged or of another file")
-        self._epoch = header.epoch
-        self.prev_last_seq = header.prev_last_seq
         self.offset = SEGMENT_HEADER_BYTES
         self.seq = first_seq
+        self._fd = disk.open(self.path, os.O_RDONLY)
+        try:
+            self.header_fault, epoch = self._life(folder, lenient=lenient)
+        except JournalCorrupt:
+            self.close()
+            raise
+        if self.header_fault and not lenient:
+            self.close()
+            raise JournalCorrupt(str(self.path), 0, self.header_fault)
+        self.epoch = epoch
+        """None: nothing in the file can be told to be of its present life."""
+        self._epoch = _NO_EPOCH if epoch is None else epoch
+
+    def _life(self, folder: Path, *, lenient: bool) -> tuple[str, int | None]:
+        """What is wrong with the header, and the epoch of the segment's present life."""
+        try:
+            header = decode_segment_header(self._disk.pread(self._fd, SEGMENT_HEADER_BYTES, 0))
+        except UnknownFormat as error:
+            raise JournalCorrupt(str(self.path), 0, str(error)) from error
+        if header is None:
+            whole = self._disk.pread(self._fd, self.size, 0) if lenient else b""
+            return "the segment's header is damaged", find_epoch(whole, seq=self.first_seq)
+        if header.first_seq != self.first_seq or header.shard.hex() != folder.name.replace("-", ""):
+            return "the segment's header is of another file", None
+        return "", header.epoch
+
+    @property
+    def size(self) -> int:
+        """The file's length."""
+        return self._disk.size(self._fd)
 
     @property
     def position(self) -> Position:
@@ -84,9 +109,25 @@ class SegmentReader:
         self.seq += len(records)
         return records
 
+    def is_at(self, seq: int) -> bool:
+        """Whether what lies here looks like record `seq`: a damaged length can have led elsewhere."""
+        head = read_head(self._window(RECORD_HEADER_BYTES), 0, self._epoch)
+        return self.seq == seq and head is not None and head.seq == seq
+
+    def find(self, seq: int) -> Found:
+        """Look for record `seq` in the whole file, or for the next one that can be read."""
+        return find_record(self._disk.pread(self._fd, self.size, 0), epoch=self._epoch, seq=seq)
+
+    def pass_over(self, seq: int) -> bool:
+        """Stand before record `seq` whatever lies before it: whether it is there. If not, where it may have been."""
+        found = self.find(seq)
+        there = found.at is not None and found.seq == seq
+        self.offset, self.seq = found.at if found.at is not None and there else found.behind, seq
+        return there
+
     def later_group(self) -> int | None:
         """Where a whole record of a group later than the unreadable record's lies, or None (the tail is torn)."""
-        rest = self._window(self._disk.size(self._fd) - self.offset)
+        rest = self._window(max(0, self.size - self.offset))
         found = find_later_group(rest, 0, epoch=self._epoch, seq=self.seq)
         return None if found is None else self.offset + found
 

@@ -37,11 +37,15 @@ def shards(root: Path, *, disk: Disk = DISK) -> list["Shard"]:
 
 
 class Shard:
-    """One shard, read only. Keep the object between reads: it remembers where records lie."""
+    """One shard, read only. Keep the object between reads: it remembers where records lie.
 
-    def __init__(self, path: Path, *, disk: Disk = DISK) -> None:
+    A `lenient` one reads what it can of a segment whose header is damaged: to look at the damage, never to post.
+    """
+
+    def __init__(self, path: Path, *, disk: Disk = DISK, lenient: bool = False) -> None:
         self.path = path
         self._disk = disk
+        self._lenient = lenient
         self._places: deque[Position] = deque(maxlen=_PLACES_MAX)
 
     @property
@@ -131,9 +135,10 @@ class Shard:
             with closing(self._open(first_seq)) as reader:
                 if limit is None and first_seq >= mark.position.segment:
                     reader.make_durable()
-                self._approach(reader, after)
+                known = self._approach(reader, after)
                 while limit is None or reader.seq <= limit:
-                    self._places.append(reader.position)
+                    if known:
+                        self._places.append(reader.position)
                     records = reader.next_records()
                     if not records:
                         break
@@ -152,17 +157,23 @@ class Shard:
 
     def _open(self, first_seq: int) -> SegmentReader:
         try:
-            return SegmentReader(self._disk, self.path, first_seq)
+            return SegmentReader(self._disk, self.path, first_seq, lenient=self._lenient)
         except FileNotFoundError:
             raise JournalCorrupt(str(segment_path(self.path, first_seq)), 0, "the segment is missing") from None
 
-    def _approach(self, reader: SegmentReader, seq: int) -> None:
-        """Stand behind record `seq`, by the nearest place known, then by passing over records."""
+    def _approach(self, reader: SegmentReader, seq: int) -> bool:
+        """Stand behind record `seq`, by the nearest place known, then by passing over records: whether that is a place.
+
+        What stands in the way was posted or set aside: that it cannot be read is no damage any more.
+        """
         places = [*self._places, read_posted(self._disk, self.path).position]
         nearest = self._nearest([place for place in places if place.segment == reader.first_seq], seq)
         if nearest.seq:
             reader.go_to(nearest)
+        if reader.seq == seq + 1:
+            return True
         reader.skip_to(seq + 1)
+        return reader.is_at(seq + 1) or reader.pass_over(seq + 1)
 
     def _successor(self, reader: SegmentReader, durable: int, limit: int | None) -> int | None:
         """The segment that goes on where this one stopped, or None at the durable end.

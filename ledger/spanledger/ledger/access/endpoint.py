@@ -24,6 +24,7 @@ from spanledger.ledger.access.wire import (
     QueryResponse,
     ReplayRequest,
     RepriceRequest,
+    SkipRequest,
     StretchesRequest,
 )
 from spanledger.schemas import SpanledgerError, StoreUnavailableError
@@ -130,6 +131,10 @@ def _discard(access: Access, body: bytes) -> object:
     return access.discard(request.ids, request.why)
 
 
+def _skip(access: Access, body: bytes) -> object:
+    return access.skip_unreadable(msgspec.json.decode(body, type=SkipRequest).shard)
+
+
 @dataclass(frozen=True, slots=True)
 class _Path:
     """What a path answers, and to whom: all of them tell of, or change, every tenant's part of the ledger."""
@@ -146,6 +151,7 @@ _ANSWERS: Final = {
     "/v1/prices/reprice": _Path(_reprice, Role.ADMIN),
     "/v1/quarantine/replay": _Path(_replay, Role.ADMIN),
     "/v1/quarantine/discard": _Path(_discard, Role.ADMIN),
+    "/v1/journal/skip": _Path(_skip, Role.ADMIN),
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from spanledger.exporter.pipeline import Pipeline, open_pipeline
 from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
+from spanledger.exporter.posting.unreadable import Skipped
 from spanledger.exporter.settings import Settings
 from spanledger.ledger.access.port import Counts
 from spanledger.ledger.tables import Table, plain
@@ -57,6 +58,12 @@ class LocalAccess:
         """Note that what is set aside is left for good."""
         self.pipeline.quarantine.discard(quarantine_ids, why)
         return self.pipeline.quarantine.outcomes(quarantine_ids)
+
+    def skip_unreadable(self, shard: str) -> Sequence[Skipped]:
+        """Pass over what cannot be read of a shard, and bring the daily sums up to date."""
+        skipped = self.pipeline.poster.skip_unreadable(shard)
+        self.pipeline.poster.refresh_rollup()
+        return skipped
 
     def post_in_background(self) -> None:
         """Post while the journal grows, until the access is closed: for whoever brings more than a handful."""

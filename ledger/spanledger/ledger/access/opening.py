@@ -1,6 +1,7 @@
 """Which way to the ledger: the running `serve` that left its address in the store, else the store itself."""
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from spanledger.exporter.settings import Settings
@@ -31,17 +32,26 @@ def open_access(settings: Settings) -> Opened:
     Raises `StoreLockedError` when another process holds the store and does not answer for it, and what
     opening the store itself raises.
     """
+    return _patiently(settings, _posted)
+
+
+def open_beside_damage(settings: Settings) -> Opened:
+    """Reach the ledger as `open_access` does, also when a part of a journal cannot be read."""
+    return _patiently(settings, lambda access: access)
+
+
+_Access = TypeVar("_Access", bound=Access)
+
+
+def _patiently(settings: Settings, ready: Callable[[Opened], Opened]) -> Opened:
     deadline = time.monotonic() + LOCK_WAIT_S
     while True:
         try:
-            return _posted(_once(settings))
+            return ready(_once(settings))
         except StoreLockedError:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(_LOCK_POLL_S)
-
-
-_Access = TypeVar("_Access", bound=Access)
 
 
 def _posted(access: _Access) -> _Access:

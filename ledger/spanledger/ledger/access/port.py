@@ -5,6 +5,7 @@ from typing import Protocol, TypeAlias
 
 from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
+from spanledger.exporter.posting.unreadable import Skipped
 from spanledger.ledger.tables import Table
 
 Counts: TypeAlias = Mapping[str, int]
@@ -47,6 +48,10 @@ class Access(Protocol):
 
     def discard(self, quarantine_ids: Sequence[str], why: str) -> Sequence[Outcome]:
         """Note that what is set aside is left for good: where each is then. Doing it twice is harmless."""
+        ...
+
+    def skip_unreadable(self, shard: str) -> Sequence[Skipped]:
+        """Pass over what cannot be read of a shard of the journal: what that was, each kept and counted."""
         ...
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
+from spanledger.exporter.posting.unreadable import Skipped
 from spanledger.ledger.access.endpoint_file import Endpoint
 from spanledger.ledger.access.port import Counts
 from spanledger.ledger.access.wire import (
@@ -24,6 +25,7 @@ from spanledger.ledger.access.wire import (
     QueryResponse,
     ReplayRequest,
     RepriceRequest,
+    SkipRequest,
     StretchesRequest,
 )
 from spanledger.ledger.tables import Row, Table
@@ -72,6 +74,10 @@ class RemoteAccess:
     def discard(self, quarantine_ids: Sequence[str], why: str) -> Sequence[Outcome]:
         """Have it noted that what is set aside is left for good."""
         return self._ask("/v1/quarantine/discard", DiscardRequest([*quarantine_ids], why), list[Outcome])
+
+    def skip_unreadable(self, shard: str) -> Sequence[Skipped]:
+        """Have what cannot be read of a shard passed over."""
+        return self._ask("/v1/journal/skip", SkipRequest(shard), list[Skipped])
 
     def close(self) -> None:
         """Nothing is held."""

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from spanledger.exporter.journal import JournalCorrupt
 from spanledger.exporter.posting.repriced import Asked, Stretch
 from spanledger.schemas import (
     ConfigurationError,
@@ -62,6 +63,12 @@ class DiscardRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     why: str
 
 
+class SkipRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/journal/skip`: pass over what cannot be read of a shard; answers a `Skipped` of each stretch."""
+
+    shard: str
+
+
 class Health(msgspec.Struct, frozen=True):
     """`GET /healthz`: alive, and the holder of the token whose digest this is."""
 
@@ -80,9 +87,10 @@ FAILURES: Final[dict[str, type[SpanledgerError]]] = {
     for error in (
         ConfigurationError,
         NewerSchemaError,
+        SpanledgerError,
         StoreError,
         StoreLockedError,
         StoreUnavailableError,
     )
-}
+} | {JournalCorrupt.__name__: SpanledgerError}
 """Public errors by name: a command behind the endpoint fails as it would before the store itself."""

@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "explain": ("explain", "show how an event came to be: claims, rule, prices, arithmetic"),
     "keys": ("keys", "create, list and revoke the keys of who may send and ask"),
     "quarantine": ("quarantine", "list, show, replay and discard what could not be booked"),
+    "journal": ("journal", "inspect the journals, and go on behind what of them is damaged"),
     "doctor": ("doctor", "check settings, store, journal and the books' balance"),
     "migrate": ("migrate", "bring the store to this version's schema"),
 }

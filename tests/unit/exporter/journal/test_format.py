@@ -24,11 +24,11 @@ from spanledger.exporter.journal.format import (
     encode_record,
     encode_segment_header,
     entry_bytes,
-    find_later_group,
     scan,
     skip,
 )
 from spanledger.exporter.journal.record import Position
+from spanledger.exporter.journal.search import find_later_group
 
 EPOCH = 0x1122334455667788
 SECTOR = 512
