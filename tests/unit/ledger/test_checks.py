@@ -91,7 +91,7 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
         if "schema_migrations" in sql:
             rows = [("0000_something_else",)]
         elif "ledger_postings" in sql:
-            rows = [("accepted", 2), ("charged", 1)]
+            rows = [("accepted", 2), ("charged", 1), ("skipped_records", 3)]
         elif "FROM quarantine" in sql:
             rows = [("open", "negative", 3), ("discarded", "negative", 2)]
         elif "unpriced" in sql:
@@ -107,6 +107,7 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
         "schema": "FAIL",
         "journal": "ok",
         "balance": "FAIL",
+        "unreadable": "look",
         "quarantine": "look",
         "prices": "ok",
         "unpriced": "FAIL",
@@ -121,6 +122,7 @@ def test_each_finding_is_judged(tmp_path: Path) -> None:
     assert "then spanledger prices reprice" in checks["unpriced"].finding
     said = "3 open, 2 discarded; open 3: negative. spanledger quarantine list has each"
     assert checks["quarantine"].finding == said
+    assert checks["unreadable"].finding.startswith("3 records of journals could not be read and were skipped")
     assert "run spanledger migrate" in checks["schema"].finding
     assert checks["streams"].finding.startswith(
         "shop: of 9 calls to openai the usage of 3 estimated and 1 missing: their streams state none unless asked."
