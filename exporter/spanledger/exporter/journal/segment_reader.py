@@ -118,12 +118,11 @@ class SegmentReader:
         """Look for record `seq` in the whole file, or for the next one that can be read."""
         return find_record(self._disk.pread(self._fd, self.size, 0), epoch=self._epoch, seq=seq)
 
-    def pass_over(self, seq: int) -> bool:
-        """Stand before record `seq` whatever lies before it: whether it is there. If not, where it may have been."""
+    def pass_over(self, seq: int) -> None:
+        """Stand before record `seq` whatever lies before it; if it is not there, where it may have been."""
         found = self.find(seq)
-        there = found.at is not None and found.seq == seq
-        self.offset, self.seq = found.at if found.at is not None and there else found.behind, seq
-        return there
+        self.offset = found.behind if found.at is None or found.seq != seq else found.at
+        self.seq = seq
 
     def later_group(self) -> int | None:
         """Where a whole record of a group later than the unreadable record's lies, or None (the tail is torn)."""

@@ -135,10 +135,9 @@ class Shard:
             with closing(self._open(first_seq)) as reader:
                 if limit is None and first_seq >= mark.position.segment:
                     reader.make_durable()
-                known = self._approach(reader, after)
+                self._approach(reader, after)
                 while limit is None or reader.seq <= limit:
-                    if known:
-                        self._places.append(reader.position)
+                    self._places.append(reader.position)
                     records = reader.next_records()
                     if not records:
                         break
@@ -161,8 +160,8 @@ class Shard:
         except FileNotFoundError:
             raise JournalCorrupt(str(segment_path(self.path, first_seq)), 0, "the segment is missing") from None
 
-    def _approach(self, reader: SegmentReader, seq: int) -> bool:
-        """Stand behind record `seq`, by the nearest place known, then by passing over records: whether that is a place.
+    def _approach(self, reader: SegmentReader, seq: int) -> None:
+        """Stand behind record `seq`, by the nearest place known, then by passing over records.
 
         What stands in the way was posted or set aside: that it cannot be read is no damage any more.
         """
@@ -170,10 +169,10 @@ class Shard:
         nearest = self._nearest([place for place in places if place.segment == reader.first_seq], seq)
         if nearest.seq:
             reader.go_to(nearest)
-        if reader.seq == seq + 1:
-            return True
-        reader.skip_to(seq + 1)
-        return reader.is_at(seq + 1) or reader.pass_over(seq + 1)
+        if reader.seq != seq + 1:
+            reader.skip_to(seq + 1)
+            if not reader.is_at(seq + 1):
+                reader.pass_over(seq + 1)
 
     def _successor(self, reader: SegmentReader, durable: int, limit: int | None) -> int | None:
         """The segment that goes on where this one stopped, or None at the durable end.

@@ -11,6 +11,7 @@ from spanledger.exporter.journal import Entry, Record, RecordType, Signal
 from spanledger.exporter.journal.format import (
     NAMES_BYTES_MAX,
     POSTED_MAGIC,
+    SEGMENT_HEADER_BYTES,
     SYNCED_MAGIC,
     Group,
     Mark,
@@ -28,7 +29,7 @@ from spanledger.exporter.journal.format import (
     skip,
 )
 from spanledger.exporter.journal.record import Position
-from spanledger.exporter.journal.search import find_later_group
+from spanledger.exporter.journal.search import find_epoch, find_later_group, find_record
 
 EPOCH = 0x1122334455667788
 SECTOR = 512
@@ -263,3 +264,13 @@ def test_an_entry_the_format_cannot_hold_is_refused(entry: Entry) -> None:
     """Limits are checked before anything is written."""
     with pytest.raises(ValueError, match=r"bytes|range|surrogates"):
         entry_bytes(entry)
+
+
+def test_a_payload_that_imitates_records_is_not_taken_for_them() -> None:
+    """However often one repeats a record, with a right checksum and a number to come: a whole record is passed over."""
+    forged = b"".join(encode_record(Entry(b"x", Signal.TRACES, "*", "victim", 1), seq=9, group=Group(7, 9, 0)))
+    entries = [Entry(forged * 5, Signal.TRACES, "*", "acme", 1), Entry(b"y", Signal.TRACES, "*", "acme", 1)]
+    head = bytes(SEGMENT_HEADER_BYTES)
+    records = [b"".join(encode_record(each, seq=seq, group=Group(EPOCH, 1, 0))) for seq, each in enumerate(entries, 1)]
+    assert find_epoch(head + b"".join(records), seq=1) == EPOCH
+    assert find_record(head + b"".join(records), epoch=EPOCH, seq=2) == (64 + len(records[0]), 64 + len(records[0]), 2)

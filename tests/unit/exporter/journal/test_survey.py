@@ -12,7 +12,10 @@ from spanledger.exporter.journal.disk import DISK
 from spanledger.exporter.journal.format import (
     RECORD_HEADER_BYTES,
     SEGMENT_HEADER_BYTES,
+    Group,
     SegmentHeader,
+    decode_segment_header,
+    encode_record,
     encode_segment_header,
     entry_bytes,
 )
@@ -59,6 +62,13 @@ def segments(shard: Shard) -> list[Path]:
 def place(seq: int) -> int:
     """Where a record lies in the first segment."""
     return SEGMENT_HEADER_BYTES + (seq - 1) * RECORD
+
+
+def epoch_of(shard: Shard) -> int:
+    """Of its first segment's present life."""
+    header = decode_segment_header(segments(shard)[0].read_bytes())
+    assert header is not None
+    return header.epoch
 
 
 def read_on(shard: Shard) -> tuple[list[int], list[Damage]]:
@@ -217,6 +227,29 @@ def test_damage_in_a_live_shard_is_passed_while_its_writer_goes_on(tmp_path: Pat
     writer.close()
     assert read_on(shard) == ([*range(6, 12)], [])
     assert shard.remove()
+
+
+def test_what_is_not_durable_yet_is_never_skipped(tmp_path: Path) -> None:
+    """Behind the damage a live writer has a group under way: its numbers are not given up, whatever it looks like."""
+    disk = GatedDisk()
+    writer = JournalWriter(tmp_path, segment_bytes=ROOMY, disk=disk)
+    append_all(writer, [0])
+    append_all(writer, [1])
+    shard = only_shard(tmp_path)
+    disk.shut()
+    first = writer.append(entry(2))
+    assert disk.reached.wait(WAIT_S)
+    with segments(shard)[0].open("r+b") as file:
+        for seq in (2, 3):
+            file.seek(place(seq) + 80)
+            file.write(b"\xff")
+        # As if more of the group had reached the file than its beginning.
+        file.seek(place(4))
+        file.write(b"".join(encode_record(entry(3), seq=4, group=Group(epoch_of(shard), 3, 1))))
+    assert [(damage.first_seq, damage.last_seq) for damage in survey(shard.path).damages] == [(2, 2)]
+    disk.gate.set()
+    assert first.result(WAIT_S) == 3
+    writer.close()
 
 
 def test_a_torn_tail_is_no_damage(shelf: Shelf, tmp_path: Path) -> None:
