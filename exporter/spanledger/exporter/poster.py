@@ -14,7 +14,7 @@ from typing import Final
 
 from spanledger.exporter.journal import JournalCorrupt, Record, Shard, shards
 from spanledger.exporter.journal.disk import DISK, Disk
-from spanledger.exporter.posting.batch import decode_batch, rated, replayed_ids
+from spanledger.exporter.posting.batch import decode_batch, rated, replayed_ids, taken_out
 from spanledger.exporter.posting.book import event_of
 from spanledger.exporter.posting.recollection import Recollection
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
@@ -175,7 +175,10 @@ class Poster:
         self.tables.insert_quarantine(decoded.quarantine_rows)
         self.tables.insert_decisions(decoded.decisions)
         decoded.counts.update(settlement.counts)
-        self._commit(batch, decoded.counts, now_ns)
+        taken = [taken_out(each, elements, now_ns) for each, elements in decoded.replayed.items()]
+        self._commit(batch, decoded.counts, taken, now_ns)
+        for row in taken:
+            decoded.counts.update(row.counts)
         return decoded.counts
 
     def _rated(self, charges: Iterable[Charge], now_ns: int) -> list[tuple[Charge, Rated]]:
@@ -219,7 +222,7 @@ class Poster:
                 return events
             times.update(event.charge_id for event in events if event.event_id in taken)
 
-    def _commit(self, batch: Batch, counts: Counter[str], now_ns: int) -> None:
+    def _commit(self, batch: Batch, counts: Counter[str], more: Iterable[PostingRow], now_ns: int) -> None:
         stretches: dict[Path, tuple[Shard, int, int]] = {}
         for shard, record in batch:
             first = stretches.get(shard.path, (shard, record.seq, 0))[1]
@@ -228,7 +231,7 @@ class Poster:
         # What the mark vouches for is on the disk before it.
         self.tables.make_durable()
         rows = [PostingRow(now_ns, shard.id, first, last, {}) for shard, first, last in stretches.values()]
-        self.tables.insert_postings([rows[0]._replace(counts=terms), *rows[1:]])
+        self.tables.insert_postings([rows[0]._replace(counts=terms), *rows[1:], *more])
         self.tables.make_durable()
         for shard, _, last in stretches.values():
             shard.mark_posted(last)

@@ -1,7 +1,9 @@
 """Out of quarantine into the ledger: once, counted under one heading, whatever was cut off or sent again meanwhile."""
 
+import threading
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from spanledger.exporter.decode import anyvalue
 from spanledger.exporter.journal import Entry, Signal
 from spanledger.exporter.pipeline import Pipeline
 from spanledger.exporter.posting import batch
+from spanledger.exporter.posting.aside import Aside
 from spanledger.exporter.posting.quarantine import Quarantine
 from spanledger.exporter.posting.tables import LedgerTables
 from spanledger.exporter.settings import load
@@ -287,3 +290,59 @@ def test_in_one_posting_set_aside_and_taken_out(
     assert +desk.post() == Counter({"accepted": 1, "charged": 1})
     assert quarantine.outcomes(held(desk))[0].state == "replayed"
     assert_exact(desk)
+
+
+def test_two_posters_that_replay_one_thing_at_once_book_it_once(
+    store: Store, quarantine: Quarantine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both find it in quarantine before either has taken it out: one charge, and it is out of quarantine once."""
+    one, other = (Desk(store, tmp_path / name, shared=True) for name in ("one", "other"))
+    one.post(impossible())
+    correct(monkeypatch)
+    [waiting] = quarantine.entries(held(one))
+    for desk in (one, other):
+        desk.writer.append(waiting).result(timeout=10)
+    asked, looked = other.poster.tables.aside, list[object]()
+
+    def overtaken(ids: Iterable[bytes]) -> dict[bytes, Aside]:
+        found = asked(ids)
+        if not looked:
+            looked.append(one.poster.post_waiting())
+        return found
+
+    monkeypatch.setattr(other.poster.tables, "aside", overtaken)
+    other.post()
+    assert looked == [Counter({"charged": 1, "quarantined": -1})]
+    assert [found.state for found in quarantine.outcomes(held(one))] == ["replayed"]
+    assert one.sums()[:2] == (1, MANY)
+    assert assert_exact(one)["quarantined"] == 0
+    for desk in (one, other):
+        desk.restart()
+        assert desk.post() == Counter()
+        desk.writer.close()
+    assert one.sums()[:2] == (1, MANY)
+
+
+def test_two_commands_that_replay_one_thing_at_once_book_it_once(
+    store: Store, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both through one server, each in a thread of its own: both are told that it is in the ledger."""
+    desk.post(impossible())
+    [each] = held(desk)
+    correct(monkeypatch)
+    pipeline = Pipeline(load({}, store=str(tmp_path), data=str(desk.root)), store)
+    together = threading.Barrier(2)
+    entries = pipeline.quarantine.entries
+
+    def at_once(ids: Iterable[str]) -> list[Entry]:
+        found = [*entries(ids)]
+        together.wait(10)
+        return found
+
+    monkeypatch.setattr(pipeline.quarantine, "entries", at_once)
+    with ThreadPoolExecutor(2) as commands:
+        told = [*commands.map(pipeline.replay, [[each], [each]])]
+    pipeline.writer.close()
+    assert [[found.state for found in outcomes] for outcomes in told] == [["replayed"], ["replayed"]]
+    assert desk.sums()[:2] == (1, MANY)
+    assert assert_exact(desk) == Counter({"accepted": 1, "charged": 1})

@@ -1,7 +1,8 @@
 """A batch of journal records → claims, and charges → rated charges. Pure.
 
-A replay is of what was accepted and counted before: it changes headings and adds to nothing. What is set aside again,
-or replayed again, is known by its id; the record of a posting that was cut off is known by its place, and counts anew.
+A replay is of what was accepted and counted before: it is counted as it arrives, and taken back where it lay, which is
+one row however many take it out at once. What is set aside again, or replayed again, is known by its id; the record of
+a posting that was cut off is known by its place, and counts anew.
 """
 
 from collections import Counter
@@ -19,7 +20,7 @@ from spanledger.exporter.rate import PriceBook, Rated
 from spanledger.exporter.settle import Charge, Standing, stand
 from spanledger.exporter.sift import Handoff, sift
 from spanledger.exporter.sift.records import UsageRecord
-from spanledger.exporter.store.blocks import DecisionRow, QuarantineRow
+from spanledger.exporter.store.blocks import DecisionRow, PostingRow, QuarantineRow
 from spanledger.schemas.claim import Claim
 
 _NONE: Final[Mapping[bytes, Aside]] = {}
@@ -41,8 +42,8 @@ class Decoded:
     quarantine_rows: list[QuarantineRow] = field(default_factory=list[QuarantineRow])
     decisions: list[DecisionRow] = field(default_factory=list[DecisionRow])
     """What became of what is replayed."""
-    replayed: set[bytes] = field(default_factory=set[bytes])
-    """Of that what is out of quarantine."""
+    replayed: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    """Of that what is out of quarantine, each with the elements it stands for."""
     counts: Counter[str] = field(default_factory=Counter[str])
     close: bool = False
     """Whether the batch holds the order to end every settling window."""
@@ -69,6 +70,12 @@ class Decoded:
         if before := held.get(quarantine_id):
             return before.received_ns if before.replayed in {None, place} else None
         return next((row.received_at for row in self.quarantine_rows if row.quarantine_id == quarantine_id), None)
+
+
+def taken_out(quarantine_id: bytes, elements: int, posted_at: int) -> PostingRow:
+    """What takes back the first count of something that left quarantine: the same row, whoever posts the replay."""
+    counts = {"accepted": -elements, "quarantined": -elements}
+    return PostingRow(posted_at, f"quarantine {quarantine_id.hex()}", 0, 0, counts)
 
 
 def replayed_ids(batch: Iterable[tuple[_Shard, Record]]) -> list[bytes]:
@@ -140,8 +147,8 @@ def _replay(decoded: Decoded, read: _Read, shard: str, record: Record, held: Map
     if entry.elements == 1 and not failure:
         failure = next((each.reason for each in read if isinstance(each, Quarantined)), "")
     if not failure:
-        decoded.replayed.add(quarantine_id)
-        decoded.counts["quarantined"] -= entry.elements
+        decoded.replayed[quarantine_id] = entry.elements
+        decoded.counts["accepted"] += entry.elements
         _take(decoded, read, shard, replace(record, received_ns=received_ns))
     decision = "failed" if failure else "replayed"
     decoded.decisions.append(DecisionRow(quarantine_id, record.received_ns, decision, failure, shard, record.seq))
