@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from pathlib import Path
 from typing import Literal
 
 Outcome = Literal[
@@ -14,13 +15,24 @@ Outcome = Literal[
     "unattributed",
     "journal_failures",
     "delivery_failures",
+    "attributes_left_out",
 ]
 """Spans that are durable in the journal, stated nothing billable, cannot be encoded or were refused for good, were
 given up (memory bound, or the process ended while its disk failed), ended after shutdown, reached the receiver, or
 could not be stamped with their attribution by a fault of ours; then attempts on journal and destination that failed
-and are repeated."""
+and are repeated; and attributes that the SDK cannot encode, whose spans are journaled without them."""
 
 _logger = logging.getLogger("spanledger.exporter")
+
+
+def kind_and_place(error: Exception) -> str:
+    """An error without its text, which may quote what the application said."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return type(error).__name__
+    return f"{type(error).__name__} at {Path(traceback.tb_frame.f_code.co_filename).name}:{traceback.tb_lineno}"
 
 
 class Counts:

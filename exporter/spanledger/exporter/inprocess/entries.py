@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanledger.exporter.credential import Credential
-from spanledger.exporter.inprocess.counts import Counts
+from spanledger.exporter.inprocess.counts import Counts, kind_and_place
+from spanledger.exporter.inprocess.encoding import encode_quietly
 from spanledger.exporter.inprocess.environment import name_environment
 from spanledger.exporter.journal import Entry, Signal
 from spanledger.exporter.sift import Mask, Pseudonyms, sift
@@ -36,13 +36,13 @@ class Home(NamedTuple):
 def entries(spans: Sequence[ReadableSpan], home: Home, counts: Counts) -> Iterator[Entry]:
     """The entries that hold `spans`. One that cannot be encoded is set apart by halving, counted and left out."""
     try:
-        request = encode_spans(spans)
+        request = encode_quietly(spans, counts)
         name_environment(request, home.environment)
         sifted = sift(request.SerializeToString(), "traces", home.mask)
     except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
         # Whatever a span of the application may hold, its neighbours are kept and the application goes on.
         if len(spans) == 1:
-            counts.add("refused", reason=f"a usage span cannot be encoded: {error!r}")
+            counts.add("refused", reason=f"a usage span cannot be encoded: {kind_and_place(error)}")
         else:
             yield from _halves(spans, home, counts)
         return

@@ -18,7 +18,7 @@ from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from spanledger.exporter.inprocess.counts import Counts
+from spanledger.exporter.inprocess.counts import Counts, kind_and_place
 from spanledger.exporter.inprocess.usage import usage_span
 from spanledger.exporter.inprocess.writer import Writer
 from spanledger.schemas.ending import end_what_is_open, flush_before_the_end
@@ -69,12 +69,12 @@ class Recorder:
             (writer or self._start()).put(kept)
         except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
             # A span unlike any the SDK makes, no more threads, no more memory: the application goes on.
-            self._counts.add("lost", reason=f"a usage span cannot be taken: {error!r}")
+            self._counts.add("lost", reason=f"a usage span cannot be taken: {kind_and_place(error)}")
         return True
 
     def unattributed(self, error: Exception) -> None:
         """Count a span that could not be told whom it is for."""
-        self._counts.add("unattributed", reason=f"a span cannot be attributed: {error!r}")
+        self._counts.add("unattributed", reason=f"a span cannot be attributed: {kind_and_place(error)}")
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything offered before is durable; False if it is not within `timeout_s`."""

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode import decode
-from spanledger.exporter.inprocess.counts import Counts
+from spanledger.exporter.inprocess.counts import Counts, kind_and_place
 from spanledger.exporter.inprocess.entries import SCOPE, Home, entries
 from spanledger.exporter.inprocess.recorder import EXIT_TIMEOUT_S, Recorder
 from spanledger.exporter.inprocess.usage import usage_span
@@ -58,7 +58,7 @@ class Sandbox(Recorder):
                 sys.stdout.write(lines)
                 sys.stdout.flush()
         except Exception as error:  # noqa: BLE001 (the guard between our faults and the application)
-            self._counts.add("lost", reason=f"a usage span cannot be printed: {error!r}")
+            self._counts.add("lost", reason=f"a usage span cannot be printed: {kind_and_place(error)}")
         return True
 
     def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 (a recorder's)

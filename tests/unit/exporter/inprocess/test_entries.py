@@ -77,3 +77,41 @@ def test_a_large_group_becomes_several_entries(monkeypatch: pytest.MonkeyPatch) 
     made = list(entries([chat_span(f"m{number}") for number in range(4)], Home("acme"), Counts()))
     assert [model for entry in made for model in models(entry.payload)] == ["m0", "m1", "m2", "m3"]
     assert len(made) > 1
+
+
+class Prompt:
+    """What an instrumentation of somebody's own may have put into a span."""
+
+    def __str__(self) -> str:
+        return SECRET
+
+
+SECRET = "what the user asked"
+
+
+def test_what_cannot_be_encoded_is_quoted_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither by us nor by the SDK's encoder that we call: of an error its kind and place, and the call is booked."""
+    counts = Counts()
+    good = {a.OPERATION_NAME: "chat", a.REQUEST_MODEL: "m1"}
+    odd = [
+        {**good, a.CONVERSATION_ID: Prompt()},
+        {**good, a.CONVERSATION_ID: f"{SECRET} \ud800"},
+        {**good, a.CONVERSATION_ID: {"said": Prompt()}},
+    ]
+    context = SpanContext(1, 1, is_remote=False)
+    spans = [ReadableSpan("chat", context=context, attributes=each) for each in odd]  # pyright: ignore[reportArgumentType]
+    spans.append(ReadableSpan(f"{SECRET} \ud800", context=context, attributes=good))
+    kept = [model for entry in entries(spans, Home("acme"), counts) for model in models(entry.payload)]
+    assert kept == ["m1"] * 3
+    assert counts.read() == {"attributes_left_out": 3, "refused": 1}
+    assert SECRET not in caplog.text
+    assert "cannot be encoded: UnicodeEncodeError at " in caplog.text
+    assert len(caplog.records) == 2
+
+
+def test_an_exporter_of_the_applications_own_logs_as_ever(caplog: pytest.LogCaptureFixture) -> None:
+    """The same encoder, called by somebody else."""
+    assert list(entries([chat_span()], Home("acme"), Counts()))
+    span = ReadableSpan("chat", context=SpanContext(1, 1, is_remote=False), attributes={"a": Prompt()})  # pyright: ignore[reportArgumentType]
+    encode_spans([span])
+    assert SECRET in caplog.text
