@@ -68,6 +68,7 @@ class Memory:
     def __init__(self) -> None:
         self.traces: OrderedDict[TraceKey, Trace] = OrderedDict()
         self.claims = 0
+        self.bytes = 0
         self._forgotten = 0
         self._responses: dict[bytes, Trace] = {}
         self._tellers: dict[TraceKey, Teller] = {}
@@ -146,6 +147,7 @@ class Memory:
                 _tie(trace, known)
         trace.claims[standing.claim_id] = standing
         self.claims += 1
+        self.bytes += standing.size
         if standing.likeness:
             service = _service(standing)
             self.tell(service, standing.teller)
@@ -175,6 +177,7 @@ class Memory:
             del self.traces[trace.key]
             self.claims -= len(trace.claims)
             for standing in trace.claims.values():
+                self.bytes -= standing.size
                 self._responses.pop(standing.response_charge, None)
                 self._forget_likes(standing)
             self._forgotten += len(trace.claims)

@@ -23,6 +23,8 @@ WINDOW_NS: Final = 60 * 10**9
 
 # What is remembered of traces; at most 2.4 KB a claim, so 120 MB.
 CLAIMS_MAX: Final = 50_000
+# And of what they say, as it is stored: some 700 bytes each, but a sender may fill every text it can name.
+CLAIM_BYTES_MAX: Final = 64 * 1024 * 1024
 
 Ruling = tuple[Standing, bytes, Rule]
 """A claim, the charge it went into (`NO_CHARGE` for none), and the rule that put it there."""
@@ -50,10 +52,13 @@ class Settlement:
 class Settler:
     """Settles arriving claims against those it remembers."""
 
-    def __init__(self, *, window_ns: int = WINDOW_NS, claims_max: int = CLAIMS_MAX) -> None:
-        """Remember up to `claims_max` claims; let a roll-up wait `window_ns` of journal time."""
+    def __init__(
+        self, *, window_ns: int = WINDOW_NS, claims_max: int = CLAIMS_MAX, bytes_max: int = CLAIM_BYTES_MAX
+    ) -> None:
+        """Remember `claims_max` claims at most, of `bytes_max` bytes; a roll-up waits `window_ns` of journal time."""
         self._window_ns = window_ns
         self._claims_max = claims_max
+        self._bytes_max = bytes_max
         self.forget()
 
     def forget(self) -> None:
@@ -261,16 +266,17 @@ class Settler:
         return list(traces)
 
     def _forget_oldest(self, settlement: Settlement) -> None:
-        while self._memory.claims > self._claims_max and self._memory.traces:
-            oldest = next(iter(self._memory.traces.values()))
-            (closure,) = self._memory.closures([oldest])
+        memory = self._memory
+        while memory.traces and (memory.claims > self._claims_max or memory.bytes > self._bytes_max):
+            oldest = next(iter(memory.traces.values()))
+            (closure,) = memory.closures([oldest])
             waiting = [self._pending[each] for trace in closure for each in trace.claims if each in self._pending]
             self._settle_anew(self._expire(waiting), settlement)
             for trace in closure:
                 self._learned -= trace.claims.keys()
                 for place in trace.places.values():
                     self._posted.pop(place.charge_id, None)
-            self._memory.forget(closure)
+            memory.forget(closure)
 
 
 def _same(charge: Charge, posted: Charge | None) -> bool:

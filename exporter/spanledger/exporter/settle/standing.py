@@ -38,6 +38,8 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     """What claims about one call have in common whoever tells of it: scope, service, input and time. 0: nothing."""
     in_two: bool
     """Whether its emitter may tell of the call in two spans, of which this is one."""
+    size: int
+    """The claim's bytes as it is stored."""
 
     @property
     def trace_key(self) -> tuple[str, str]:
@@ -59,9 +61,10 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 def stand(claim: Claim, received_ns: int) -> Standing:
     """A claim as it arrives."""
-    claim_id, _ = seal(claim)
+    claim_id, payload = seal(claim)
     in_two = is_opening(claim) or is_end(claim)
-    return Standing(claim_id, claim, received_ns, response_charge_of(claim), likeness_of(claim, in_two=in_two), in_two)
+    likeness = likeness_of(claim, in_two=in_two)
+    return Standing(claim_id, claim, received_ns, response_charge_of(claim), likeness, in_two, len(payload))
 
 
 def response_charge_of(claim: Claim) -> bytes:

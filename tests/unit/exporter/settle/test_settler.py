@@ -129,6 +129,18 @@ def test_memory_is_bounded_and_forgets_whole_units() -> None:
     assert (len(unknown.traces), len(unknown.responses)) == (1, 1)
 
 
+def test_memory_is_bounded_by_what_claims_say_too() -> None:
+    """A sender that fills every text pushes out older traces and never the memory; what is forgotten is recalled."""
+    large = [standing(claim(number, trace=number, tenant="t" * 10_000)) for number in (1, 2, 3)]
+    settler = Settler(bytes_max=25_000)
+    for each in large:
+        settler.settle([each], 0)
+    assert [len(settler.unknown([each]).traces) for each in large] == [1, 0, 0]
+    settler.drop(settler.unknown(large)._replace(traces={each.trace_key for each in large[1:]}))
+    settler.settle([large[0], large[1]], 0)
+    assert [len(settler.unknown([each]).traces) for each in large] == [0, 0, 1]
+
+
 def test_a_charge_does_not_depend_on_the_order_of_its_claims() -> None:
     """The same group, both ways round."""
     group = [standing(claim(1, response_id="r", tenant="unattributed")), standing(claim(2, response_id="r"))]
