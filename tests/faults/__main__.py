@@ -4,27 +4,27 @@ Exit 0 only when nothing was lost, doubled or otherwise wrong.
 """
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from faults import bombs, canaries, crowd, disks, injection, outage, payloads, processes, simulated, stores
-from faults.outcome import Outcome
-from faults.table import Line, Test, run
-
-
-def _hostile(tried: Callable[[int], Outcome]) -> Test:
-    """A programme of hostile input as a test."""
-
-    def test(runs: int) -> Line:
-        done = tried(runs)
-        return Line(done.name, done.runs, done.lost, done.doubled, list(done.wrong), note=done.note)
-
-    return test
-
+from faults import (
+    bombs,
+    canaries,
+    crowd,
+    disks,
+    forks,
+    injection,
+    outage,
+    payloads,
+    processes,
+    simulated,
+    stores,
+    tenants,
+)
+from faults.table import Test, run
 
 PROGRAMME: Final[dict[str, tuple[Test, int, int]]] = {
     "worlds": (simulated.worlds, 5_000, 200_000),
@@ -37,10 +37,12 @@ PROGRAMME: Final[dict[str, tuple[Test, int, int]]] = {
     "disk-errors": (processes.disk_errors, 4, 40),
     "senders": (crowd.crowd, 200, 1_000),
     "outage": (outage.outage, 10, 600),
-    "payloads": (_hostile(payloads.tried), 200_000, 5_000_000),
-    "bombs": (_hostile(lambda _: bombs.run("change")), 1, 1),
-    "canaries": (_hostile(lambda _: canaries.run("change")), 1, 1),
-    "injection": (_hostile(lambda _: injection.run("change")), 1, 1),
+    "forks": (forks.process_matrix, 1, 20),
+    "tenants": (tenants.tenants, 1_000, 1_000),
+    "payloads": (payloads.tried, 200_000, 5_000_000),
+    "bombs": (bombs.run, 1, 1),
+    "canaries": (canaries.run, 1, 1),
+    "injection": (injection.run, 1, 1),
 }
 """Name → test, how often for a change, how often in a night: of an outage its seconds, of senders how many at once."""
 _SIZES: Final = ("change", "nightly")

@@ -2,22 +2,20 @@
 
 Each goes the real way from the door to a settled charge, as gzip and as it is. It may be refused; the process must not
 grow by more than `GROWTH_BYTES_MAX` while it is read, nor by more than a body's limit over all of them.
-`PYTHONPATH=tests python -m faults.bombs`.
+`python tests/faults change bombs`.
 """
 
 import ctypes
 import gzip
 import multiprocessing
-import sys
-import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from faults.batches import delimited, good_part
-from faults.outcome import Outcome, Size, told
 from faults.payloads import Body, charged
+from faults.table import Line
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -101,15 +99,13 @@ def burst(bomb: Bomb) -> Burst:
     return Burst(bomb.name, _peak_bytes() - before, failure)
 
 
-def run(size: Size) -> Outcome:
+def run(_: int) -> Line:
     """The programme in a process of its own; each size tries all."""
-    del size
     return tried(BODY_BYTES_MAX)
 
 
-def tried(body_bytes: int) -> Outcome:
+def tried(body_bytes: int) -> Line:
     """As `run`, with bodies of another size."""
-    begun_s = time.perf_counter()
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         bursts, left_bytes = pool.apply(_all, (body_bytes,))
     failures = [each.failure for each in bursts if each.failure]
@@ -121,7 +117,7 @@ def tried(body_bytes: int) -> Outcome:
         f"at most {worst.grown_bytes // _MEBIBYTE} MiB for one of {body_bytes // _MEBIBYTE} MiB ({worst.name}),"
         f" {max(left_bytes, 0) // _MEBIBYTE} MiB stay"
     )
-    return Outcome("bombs", len(bursts), 0, 0, time.perf_counter() - begun_s, note, tuple(failures))
+    return Line("bombs", len(bursts), wrong=failures, note=note)
 
 
 def _all(body_bytes: int) -> tuple[list[Burst], int]:
@@ -203,7 +199,3 @@ def _peak_from_now() -> int:
 def _peak_bytes() -> int:
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
-
-
-if __name__ == "__main__":
-    sys.exit(told(run("change")))

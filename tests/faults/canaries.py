@@ -1,23 +1,21 @@
 """A canary in every field of OTLP's schema that may not be kept, through every way in: it turns up nowhere.
 
 Not in the journal, the tables, the quarantine, the log, the metrics, an answer or a report. Fields that are kept, each
-for a reason, are named in `KEPT`. `PYTHONPATH=tests python -m faults.canaries`.
+for a reason, are named in `KEPT`. `python tests/faults change canaries`.
 """
 
 import contextlib
 import io
 import json
 import logging
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from faults.batches import json_of, json_request
-from faults.outcome import Outcome, Size, told
+from faults.table import Line
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -139,19 +137,16 @@ def in_process(folder: Path) -> tuple[list[str], int]:
     return hits + _files(folder), charged
 
 
-def run(size: Size) -> Outcome:
+def run(_: int) -> Line:
     """The programme; each size tries all."""
-    del size
-    begun_s = time.perf_counter()
     sent = list(canaries())
     with tempfile.TemporaryDirectory() as folder:
         hits, charged = found_in(sent, Path(folder, "received"))
         more, own = in_process(Path(folder, "inside"))
     expected = sum(each.calls for each in sent) + 1
     lost, doubled = max(expected - charged - own, 0), max(charged + own - expected, 0)
-    seconds = time.perf_counter() - begun_s
     note = f"{len(hits) + len(more)} found"
-    return Outcome("privacy canaries", len(sent) + 1, lost, doubled, seconds, note, (*hits, *more))
+    return Line("privacy canaries", len(sent) + 1, lost, doubled, [*hits, *more], note=note)
 
 
 def _application(processor: LedgerSpanProcessor) -> None:
@@ -259,7 +254,3 @@ def _files(folder: Path) -> list[str]:
     """Files with the canary in them; what a receiver journals lies there as it is."""
     needle = CANARY.encode()
     return [str(path) for path in folder.rglob("*") if path.is_file() and needle in path.read_bytes()]
-
-
-if __name__ == "__main__":
-    sys.exit(told(run("change")))

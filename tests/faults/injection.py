@@ -2,22 +2,20 @@
 
 As tenant, model, feature and metadata, through intake, journal, posting, reports, SQL and explanations: the rows are
 exact, the tables are the ones that were there, and no form of output runs them.
-`PYTHONPATH=tests python -m faults.injection`.
+`python tests/faults change injection`.
 """
 
 import asyncio
 import csv
 import io
 import json
-import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, cast
 
-from faults.outcome import Outcome, Size, told
+from faults.table import Line
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from support.commands import run as command
 from support.otlp import Value, chat, request, span
@@ -152,10 +150,8 @@ def unsafe(form: str, text: str) -> list[str]:
     return found
 
 
-def run(size: Size) -> Outcome:
+def run(_: int) -> Line:
     """The programme; each size tries all."""
-    del size
-    begun_s = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder, "store")
         before, after = posted(store)
@@ -165,8 +161,7 @@ def run(size: Size) -> Outcome:
             wrong += [f"{what} as {form}: {each}" for each in unsafe(form, text)]
     lost = sum(name not in charged for name in NAMES)
     doubled = sum(count > 1 for count in charged.values())
-    seconds = time.perf_counter() - begun_s
-    return Outcome("injection", len(NAMES), lost, doubled, seconds, f"{len(wrong)} unsafe", tuple(wrong))
+    return Line("injection", len(NAMES), lost, doubled, wrong, note=f"{len(wrong)} unsafe")
 
 
 def _call(number: int, name: str) -> Span:
@@ -189,7 +184,3 @@ def _printed(*arguments: str | Path) -> str:
     ended = command(*arguments)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
-
-
-if __name__ == "__main__":
-    sys.exit(told(run("change")))

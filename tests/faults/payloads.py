@@ -27,7 +27,7 @@ from faults.batches import (
     request_of,
 )
 from faults.mutation import Json, change_message, changed_bytes, changed_json
-from faults.outcome import Outcome, Size, told
+from faults.table import Line, row
 from msgspec.structs import astuple as struct_astuple
 
 from spanledger.exporter.credential import Credential
@@ -41,7 +41,6 @@ from spanledger.exporter.settle import Settler, stand
 from spanledger.exporter.sift import UsageRecord, sift
 from spanledger.schemas.claim import Claim
 
-RUNS: Final[dict[Size, int]] = {"change": 200_000, "nightly": 5_000_000}
 PROCESSES: Final = 2
 MEMORY_BYTES_MAX: Final = 2 * BODY_BYTES_MAX
 """How much a process may grow over all its cases."""
@@ -157,14 +156,8 @@ def cases(seed: int, runs: int, *, memory: bool = False) -> Tally:
     return Tally(runs, lost, doubled, refused, slowest_s * 1e3, slowest_case, _resident_bytes() - before, "")
 
 
-def run(size: Size) -> Outcome:
+def tried(runs: int, seed: int = 1) -> Line:
     """The programme, in processes of its own."""
-    return tried(RUNS[size])
-
-
-def tried(runs: int, seed: int = 1) -> Outcome:
-    """As `run`, with a number of cases."""
-    begun_s = time.perf_counter()
     share = -(-runs // PROCESSES)
     seeds = range(seed, seed + PROCESSES)
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
@@ -178,14 +171,13 @@ def tried(runs: int, seed: int = 1) -> Outcome:
         f"{sum(tally.refused for tally in tallies)} refused, slowest {slowest.slowest_ms:.0f} ms "
         f"(seed {which} case {slowest.slowest_case}), grown by at most {grown // _KIBIBYTE} KiB"
     )
-    return Outcome(
+    return Line(
         "mutated payloads",
         sum(tally.runs for tally in tallies),
         sum(tally.lost for tally in tallies),
         sum(tally.doubled for tally in tallies),
-        time.perf_counter() - begun_s,
-        note,
-        tuple(failures),
+        failures,
+        note=note,
     )
 
 
@@ -284,7 +276,7 @@ def _status(field: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the programme and print its row."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=RUNS["change"])
+    parser.add_argument("--runs", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--case", type=int, help="only this case, with its traceback")
     options = parser.parse_args(arguments)
@@ -292,7 +284,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         body = body_of(options.seed, options.case)
         sys.stdout.write(f"{body}\n{charged(body)}\n")
         return 0
-    return told(tried(options.runs, options.seed))
+    line = tried(options.runs, options.seed)
+    sys.stdout.write(f"{row(line)}\n")
+    return 0 if line.holds else 1
 
 
 if __name__ == "__main__":
