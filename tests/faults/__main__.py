@@ -22,6 +22,7 @@ from faults import (
     processes,
     simulated,
     stores,
+    storms,
     tenants,
 )
 from faults.table import Test, run
@@ -34,9 +35,14 @@ PROGRAMME: Final[dict[str, tuple[Test, int, int]]] = {
     "full-disks": (disks.full_disks, 20, 200),
     "ambiguous": (stores.ambiguous_inserts, 300, 2_000),
     "kills": (processes.kills, 30, 1_000),
+    "points": (processes.kills_at_points, 12, 520),
+    "drains": (processes.drains, 6, 50),
     "disk-errors": (processes.disk_errors, 4, 40),
     "senders": (crowd.crowd, 200, 1_000),
     "outage": (outage.outage, 10, 600),
+    "slow": (outage.slow_store, 6, 60),
+    "storms": (storms.duplicate_storms, 3_000, 100_000),
+    "clocks": (storms.clock_jumps, 500, 5_000),
     "forks": (forks.process_matrix, 1, 20),
     "tenants": (tenants.tenants, 1_000, 1_000),
     "payloads": (payloads.tried, 200_000, 5_000_000),

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from faults.stores import endpoint_behind_proxy
 from faults.table import Line
 from support import clickhouse_http
 from support.commands import Serve, answer
@@ -21,6 +22,7 @@ from traffic import INPUT_TOKENS, SPANS, requests
 SPANS_PER_SECOND: Final = 2_000
 CAUGHT_UP_S_MAX: Final = 300
 _STEADY_S: Final = 3
+_SLOW_S: Final = 2.0
 _SUMS: Final = "SELECT sum(requests) AS requests, sum(input_tokens) AS input FROM ledger_events FINAL"
 _TWICE: Final = "SELECT count() - uniqExact(event_id) AS twice FROM ledger_events"
 
@@ -101,6 +103,30 @@ def outage(away_s: int) -> Line:
             store.go()
     line.runs = sender.spans
     line.note = f"away {away_s} s, caught up in {caught_up_s:.0f} s, slowest answer {sender.slowest_s:.2f} s"
+    return line
+
+
+def slow_store(seconds: int) -> Line:
+    """Every insert takes two seconds longer, for so many seconds under load: senders notice nothing, nobody hurries."""
+    line = Line("a store whose every insert is slow")
+    with tempfile.TemporaryDirectory() as folder, endpoint_behind_proxy(Path(folder)) as proxy:
+        url = f"clickhouse://127.0.0.1:{proxy.server_port}/ledger"
+        serve = Serve(url, "--data", str(Path(folder) / "journal"))
+        try:
+            proxy.slow_s = _SLOW_S
+            sender = Sender(serve.http.removeprefix("http://"))
+            sender.send(seconds)
+            proxy.slow_s = 0.0
+            assert serve.stop() == 0, serve.told
+            _compare(line, url, sender.spans)
+        finally:
+            serve.close()
+    line.runs = sender.spans
+    line.note = f"slowest answer {sender.slowest_s:.2f} s"
+    if sender.slowest_s >= _SLOW_S:
+        line.wrong.append("a sender waited as long as an insert")
+    if proxy.overlaps:
+        line.wrong.append(f"{proxy.overlaps} inserts began while another was under way")
     return line
 
 

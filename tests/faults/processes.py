@@ -1,6 +1,7 @@
 """Real processes that die: `serve` over the embedded engine, killed at random moments, and on a disk that fails."""
 
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ _THREADS: Final = 4
 _LIFE_SECONDS_MAX: Final = 0.8
 _BIRTH_SECONDS_MAX: Final = 1.5
 _STOP_SECONDS: Final = 30.0
+_POINT_SECONDS_MAX: Final = 3.0
 _FAILS_WITHIN_SECONDS: Final = 10.0
 
 FAILING_DISK: Final = """
@@ -40,6 +42,42 @@ _DISK_ERRORS: Final = (("fdatasync", 2), ("fdatasync", 40), ("pwritev", 6), ("pw
 """Syncs and writes of groups (between two of them lies a write of SYNCED, which may fail): some early, some late."""
 
 
+_DYING: Final = """
+import itertools, os, signal, sys
+from spanledger.exporter.journal.disk import Disk
+from spanledger.exporter.posting.tables import LedgerTables
+
+room, call, when, nth = sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5])
+owner = {"disk": Disk, "tables": LedgerTables}[room]
+whole, calls = getattr(owner, call), itertools.count(1)
+
+def dying(self, *arguments, **more):
+    last = next(calls) == nth
+    if last and when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    answer = whole(self, *arguments, **more)
+    if last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+
+setattr(owner, call, dying)
+from spanledger.ledger.cli import main
+sys.exit(main(["serve", "--store", sys.argv[1], "--grpc", "0", "--http", "0", "--api", "0"]))
+"""
+"""A serve that kills itself before or after the n-th call of one kind to the journal's disk or to the store."""
+_CALLS: Final = {
+    "disk": ("fallocate", "fdatasync", "fsync_dir", "pwritev", "rename", "rmdir", "unlink"),
+    "tables": ("append_events", "insert_claims", "insert_postings", "make_durable", "refresh_rollup", "reverse"),
+}
+_POINTS: Final = tuple(
+    (room, call, when, nth)
+    for nth in (1, 2)
+    for room, calls in _CALLS.items()
+    for call in calls
+    for when in ("before", "after")
+)
+
+
 def kills(runs: int) -> Line:
     """Kill -9 `serve` under four senders; every third time while it starts."""
     line = Line("kill -9 of serve under concurrent senders", runs)
@@ -52,12 +90,55 @@ def kills(runs: int) -> Line:
                 _kill_at_birth(store, moments.uniform(0, _BIRTH_SECONDS_MAX))
             else:
                 _kill_at_work(store, senders, moments.uniform(0, _LIFE_SECONDS_MAX))
-        server = Serve(store)
-        senders.finish(server.http)
-        if server.stop() != 0:
-            line.blame("serve did not stop cleanly in the end")
-        server.close()
-        compare(line, senders, booked(store))
+        _end(line, store, senders)
+    return line
+
+
+def kills_at_points(runs: int) -> Line:
+    """Every process dies at a named point, chosen by a seed, and the next one finds what it left."""
+    line = Line("kill -9 of serve at named points", runs)
+    chance = random.Random(20_26)
+    points = list(_POINTS)
+    senders, passed = Senders(_THREADS), 0
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store"
+        for run in range(runs):
+            if run % len(points) == 0:
+                chance.shuffle(points)
+            passed += _dies_at(store, senders, points[run % len(points)])
+        _end(line, store, senders)
+    line.note += f", {passed} lived past a point that did not come"
+    return line
+
+
+def drains(runs: int) -> Line:
+    """SIGTERM under load, every third time twice: it ends in time, and what was answered is booked."""
+    line = Line("SIGTERM of serve under concurrent senders", runs)
+    moments = random.Random(20_26)
+    senders = Senders(_THREADS)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store"
+        for run in range(runs):
+            twice = run % 3 == 2
+            server = Serve(store)
+            over = threading.Event()
+            threads = senders.send_to(server.http, over)
+            time.sleep(moments.uniform(0, _LIFE_SECONDS_MAX))
+            server.process.send_signal(signal.SIGTERM)
+            if twice:
+                server.process.send_signal(signal.SIGTERM)
+            try:
+                code = server.process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                code = None
+            over.set()
+            for thread in threads:
+                thread.join()
+            server.close()
+            # Two signals that come as one are one; the second may also come too late to matter.
+            if code not in ({0, 1} if twice else {0}):
+                line.blame(f"SIGTERM number {run} ended serve with {code}")
+        _end(line, store, senders)
     return line
 
 
@@ -89,6 +170,39 @@ def disk_errors(runs: int) -> Line:
         server.close()
         compare(line, senders, booked(store))
     return line
+
+
+def _end(line: Line, store: Path, senders: Senders) -> None:
+    """One more server takes what was not answered; then all is looked at."""
+    server = Serve(store)
+    senders.finish(server.http)
+    if server.stop() != 0:
+        line.blame("serve did not stop cleanly in the end")
+    server.close()
+    compare(line, senders, booked(store))
+
+
+def _dies_at(store: Path, senders: Senders, point: tuple[str, str, str, int]) -> bool:
+    """Whether it lived: not every life comes to every point."""
+    room, call, when, nth = point
+    try:
+        server = Serve(store, program=(_DYING, str(store), room, call, when, str(nth)))
+    except AssertionError:
+        # It died before it was ready: what an earlier one left is posted at the start.
+        return False
+    over = threading.Event()
+    threads = senders.send_to(server.http, over)
+    try:
+        server.process.wait(_POINT_SECONDS_MAX)
+        lived = False
+    except subprocess.TimeoutExpired:
+        lived = True
+        server.process.kill()
+    over.set()
+    for thread in threads:
+        thread.join()
+    server.close()
+    return lived
 
 
 def _kill_at_birth(store: Path, after_s: float) -> None:

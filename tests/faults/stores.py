@@ -6,6 +6,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,8 +29,8 @@ _ATTEMPTS_MAX: Final = 10
 _PASSED_ON: Final = ("authorization", "content-type", "content-encoding", "accept-encoding")
 
 
-class _Proxy(ThreadingHTTPServer):
-    """Passes statements on, and loses the answers of some inserts after they were carried out."""
+class Proxy(ThreadingHTTPServer):
+    """Passes statements on; may be slow with inserts, and lose the answers of some after they were carried out."""
 
     daemon_threads = True
 
@@ -38,13 +40,30 @@ class _Proxy(ThreadingHTTPServer):
         self.chance = random.Random(20_26)
         self.losing = 0.0
         self.lost = 0
+        self.slow_s = 0.0
+        """How long each insert takes longer."""
+        self._inserting = threading.Lock()
+        self.overlaps = 0
+        """Inserts that began while another was under way."""
+
+    @contextmanager
+    def inserting(self) -> Generator[None]:
+        """Carry out one insert, slowly."""
+        alone = self._inserting.acquire(blocking=False)
+        self.overlaps += not alone
+        try:
+            time.sleep(self.slow_s)
+            yield
+        finally:
+            if alone:
+                self._inserting.release()
 
 
 class _Passing(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # An answer in two packets would wait for the first to be acknowledged: 40 ms.
     disable_nagle_algorithm = True
-    server: _Proxy  # pyright: ignore[reportIncompatibleVariableOverride] - this handler serves no other
+    server: Proxy  # pyright: ignore[reportIncompatibleVariableOverride] - this handler serves no other
 
     def do_GET(self) -> None:
         """Pass on."""
@@ -53,7 +72,11 @@ class _Passing(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Pass on; then perhaps hang up."""
         content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        self._pass_on(content, inserts=b"INSERT INTO" in content[:200] or "INSERT" in self.path)
+        if b"INSERT INTO" not in content[:200] and "INSERT" not in self.path:
+            self._pass_on(content)
+            return
+        with self.server.inserting():
+            self._pass_on(content, inserts=True)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Say nothing."""
@@ -78,25 +101,31 @@ class _Passing(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
 
+@contextmanager
+def endpoint_behind_proxy(folder: Path) -> Generator[Proxy]:
+    """A ClickHouse endpoint over the engine, and the only way to it."""
+    command = [sys.executable, str(_ENDPOINT), str(folder / "chdb")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as endpoint:
+        assert endpoint.stdout is not None
+        proxy = Proxy(endpoint.stdout.readline().strip())
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        try:
+            yield proxy
+        finally:
+            proxy.shutdown()
+            proxy.server_close()
+            endpoint.kill()
+
+
 def ambiguous_inserts(runs: int) -> Line:
     """Post until so many answers were lost after their inserts were carried out; then look."""
     line = Line("inserts whose answer is lost")
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(_ENDPOINT), f"{folder}/chdb"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as endpoint:
-            assert endpoint.stdout is not None
-            proxy = _Proxy(endpoint.stdout.readline().strip())
-            threading.Thread(target=proxy.serve_forever, daemon=True).start()
-            try:
-                _post_through(line, proxy, Path(folder) / "journal", runs)
-            finally:
-                proxy.shutdown()
-                proxy.server_close()
-                endpoint.kill()
+    with tempfile.TemporaryDirectory() as folder, endpoint_behind_proxy(Path(folder)) as proxy:
+        _post_through(line, proxy, Path(folder) / "journal", runs)
     return line
 
 
-def _post_through(line: Line, proxy: _Proxy, journal: Path, runs: int) -> None:
+def _post_through(line: Line, proxy: Proxy, journal: Path, runs: int) -> None:
     store = open_store(f"clickhouse://127.0.0.1:{proxy.server_port}/ledger")
     migrate(store)
     desk = Desk(store, journal)
@@ -115,7 +144,7 @@ def _post_through(line: Line, proxy: _Proxy, journal: Path, runs: int) -> None:
             desk.restart()
     proxy.losing = 0.0
     desk.poster.post_waiting()
-    _compare(line, desk, calls)
+    compare(line, desk, calls)
     desk.writer.close()
     store.close()
     line.runs = proxy.lost
@@ -132,7 +161,8 @@ def _post(desk: Desk) -> None:
         return
 
 
-def _compare(line: Line, desk: Desk, calls: int) -> None:
+def compare(line: Line, desk: Desk, calls: int) -> None:
+    """Calls 1 to `calls` are booked, once and with their tokens; and nothing else."""
     rows = desk.store.query(
         "SELECT response_id, sum(requests), sum(input_tokens) FROM ledger_events FINAL GROUP BY response_id"
     )
