@@ -30,8 +30,8 @@ class SharedStore:
         if self._store is None:
             self._store = open_store(self._location)
             migrate(self._store)
-        else:
-            empty(self._store)
+        # Also one that was released: it holds what the test before left.
+        empty(self._store)
         return self._store
 
     def release(self) -> None:
