@@ -1,12 +1,12 @@
 """`Ledger`: what a program asks of the ledger, over the store itself or through a running `serve` alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from spanledger.exporter.settings import load
 from spanledger.ledger.access import Access, Counts, open_access
 from spanledger.ledger.explain import Explained, explain
-from spanledger.ledger.report import question, report_sql, report_table
+from spanledger.ledger.queries import DEFAULT_MEASURES, Query, answer, ask
 from spanledger.ledger.tables import Table
 
 
@@ -27,14 +27,29 @@ class Ledger:
         return self._access.place
 
     def report(
-        self, by: str | Sequence[str], since: str | None = None, until: str | None = None, tz: str = "UTC"
+        self,
+        by: str | Sequence[str],
+        since: str | None = None,
+        until: str | None = None,
+        tz: str = "UTC",
+        *,
+        measures: str | Sequence[str] = DEFAULT_MEASURES,
+        where: Mapping[str, str | Sequence[str]] | None = None,
+        order: str | None = None,
+        limit: int | None = None,
     ) -> Table:
-        """Sum requests, tokens and cost by dimensions (`"tenant,model"`); all time unless bounded.
+        """Sum requests, tokens and cost, or other measures, by dimensions (`"tenant,model"`); all time unless bounded.
 
-        `since` (included) and `until` (excluded) are ISO dates or datetimes in the IANA zone `tz`.
+        `since` (included) and `until` (excluded) are ISO dates or datetimes in the IANA zone `tz`; `where` keeps the
+        events whose words are given. Raises `ConfigurationError` for a question that has no answer.
         """
-        asked = question(by, since, until, tz)
-        return report_table(asked, self._access.query(report_sql(asked)))
+        asked = ask(by, measures=measures, where=where or {}, since=since, until=until, tz=tz, order=order, limit=limit)
+        return answer(self._access.query, asked)
+
+    @property
+    def query(self) -> Query:
+        """How the questions of `spanledger.ledger.queries` reach this ledger."""
+        return self._access.query
 
     def sql(self, sql: str) -> Table:
         """Answer one reading SQL statement; views are named bare. Raises `StoreError` when it is refused."""

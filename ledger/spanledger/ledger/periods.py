@@ -18,7 +18,7 @@ def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        msg = f"--tz {name!r} is no IANA time zone; write one such as UTC or Europe/Berlin"
+        msg = f"tz {name!r} is no IANA time zone; write one such as UTC or Europe/Berlin"
         raise ConfigurationError(msg) from error
 
 
@@ -30,9 +30,7 @@ def instant_ns(flag: str, text: str, tz: ZoneInfo) -> int:
     """
     try:
         moment = _parsed(text)
-        aware = moment.replace(tzinfo=tz) if moment.tzinfo is None else moment
-        # Only aware UTC datetimes subtract by elapsed time; two of one local zone subtract by wall clock.
-        ns = (aware.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000
+        ns = _ns(moment.replace(tzinfo=tz) if moment.tzinfo is None else moment)
     except (ValueError, OverflowError) as error:
         msg = f"{flag} {text!r} is neither a date (2026-11-02) nor a time (2026-11-02T09:30, 2026-11-02T09:30:00Z)"
         raise ConfigurationError(msg) from error
@@ -40,6 +38,21 @@ def instant_ns(flag: str, text: str, tz: ZoneInfo) -> int:
         msg = f"{flag} {text!r} is outside 1900 to 2262, the times the ledger can hold"
         raise ConfigurationError(msg)
     return ns
+
+
+def day_start_ns(day: date, tz: ZoneInfo) -> int:
+    """The first instant of a day in a zone, as `instant_ns` reads a date."""
+    return _ns(datetime.combine(day, time.min, tz))
+
+
+def stated_offset(text: str) -> timedelta | None:
+    """The offset from UTC that a time which `instant_ns` takes states itself; None where it is read in a zone."""
+    return _parsed(text).utcoffset()
+
+
+def _ns(aware: datetime) -> int:
+    # Only aware UTC datetimes subtract by elapsed time; two of one local zone subtract by wall clock.
+    return (aware.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
 def _parsed(text: str) -> datetime:

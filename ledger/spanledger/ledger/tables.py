@@ -21,6 +21,8 @@ EXACT: Final = Context(prec=76)
 """Arithmetic on money: twice the digits of Decimal(38, 18), so that no sum of a report is rounded."""
 
 _NUMBERS: Final = ("Int", "UInt", "Float", "BFloat", "Decimal")
+_PLAIN: Final = ("String", "Bool", *(f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)))
+"""Types whose values are plain data as the engine gives them."""
 _WRAPPERS: Final = ("LowCardinality(", "Nullable(")
 
 
@@ -35,6 +37,21 @@ class Table:
     def records(self) -> list[dict[str, Value]]:
         """Each row as a mapping from column to value, in the order of the columns."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+def table_of(columns: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """An answer of the engine as plain data: only what is not plain already is looked at."""
+    if not any(map(_is_converted, types)):
+        return Table(tuple(columns), tuple(types), [cast("Row", tuple(row)) for row in rows])
+    by_column = [
+        [*map(plain, values)] if _is_converted(type_name) else values
+        for type_name, values in zip(types, zip(*rows, strict=True), strict=False)
+    ]
+    return Table(tuple(columns), tuple(types), cast("list[Row]", list(zip(*by_column, strict=True))))
+
+
+def _is_converted(type_name: str) -> bool:
+    return _unwrapped(type_name).rstrip(")") not in _PLAIN
 
 
 def is_number(type_name: str) -> bool:

@@ -78,10 +78,47 @@ def test_daily_costs_keep_unknown_apart_from_zero(store: Store) -> None:
     )
     counts = "unpriced_requests, estimated_requests, missing_requests, probable_requests, error_requests"
     assert store.query(
-        f"SELECT model, requests, input_tokens, cost, {counts} FROM live_daily_costs ORDER BY model"
+        f"SELECT model, requests, input_tokens, cost, {counts} FROM live_daily_costs ORDER BY model, currency"
     ) == [
-        ("gpt-4o-mini", 3, 200, 2 * ONE_CALL, 0, 0, 1, 1, 1),
+        ("gpt-4o-mini", 1, None, None, 0, 0, 1, 0, 0),
+        ("gpt-4o-mini", 2, 200, 2 * ONE_CALL, 0, 0, 0, 1, 1),
         ("mystery-1", 1, 100, None, 1, 1, 0, 0, 0),
+    ]
+    assert store.query("SELECT model, uncosted_requests FROM live_daily_costs WHERE currency = '' ORDER BY model") == [
+        ("gpt-4o-mini", 1),
+        ("mystery-1", 1),
+    ]
+
+
+def test_models_users_and_days_are_compared(store: Store) -> None:
+    """By price, success and time; what nobody could price has no currency, and what nobody measured no time."""
+    store.command("INSERT INTO ledger_dirty_days (day, mark) VALUES ('2026-04-01', 'm')")
+    book(
+        store,
+        event(1, duration_ms=100, time_to_first_token_ms=40),
+        event(2, duration_ms=300, user_id="u-2"),
+        event(3, duration_ms=0, user_id="u-2", status="error"),
+        event(4, kind="attempt", requests=0, cost_state="unknown", cost=None, status="error", duration_ms=900),
+        event(5, cost=None, cost_state="unpriced", model="mystery-1"),
+    )
+    rates = "model, currency, requests, errors, success_rate, output_per_input, duration_ms_p50_p95"
+    assert store.query(f"SELECT {rates} FROM benchmarks WHERE currency != ''") == [
+        ("gpt-4o-mini", "USD", 3, 1, 1 - 1 / 3, 0.2, [300, 300])
+    ]
+    assert store.query(f"SELECT {rates} FROM benchmarks WHERE model = 'mystery-1'") == [
+        ("mystery-1", "", 1, 0, 1.0, 0.2, [1500, 1500])
+    ]
+    compared = "round(cost_per_million_tokens, 6), time_to_first_token_ms_p50_p95"
+    [(price, first)] = store.query(f"SELECT {compared} FROM benchmarks WHERE currency = 'USD'")
+    assert (price, first) == (0.225, [40, 40])
+    assert store.query("SELECT user_id, currency, requests, cost FROM leaderboard") == [
+        ("u-2", "USD", 2, 2 * ONE_CALL),
+        ("u-1", "USD", 1, ONE_CALL),
+        ("u-1", "", 1, None),
+    ]
+    assert store.query("SELECT day, currency, requests, cost, error_requests FROM daily_trend ORDER BY currency") == [
+        (DAY, "", 1, None, 0),
+        (DAY, "USD", 3, 3 * ONE_CALL, 1),
     ]
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from spanledger.schemas import StoreError
 
 _READING: Final = ("SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS")
+_REFUSED_WORD: Final = re.compile("outfile", re.IGNORECASE)
 _FIRST_WORD: Final = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(\w*)", re.DOTALL)
 
 
@@ -22,8 +23,9 @@ def quoted(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """A string literal."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    """A string literal. It holds nothing that `one_reading_statement` refuses, whatever the text is."""
+    safe = text.replace("\\", "\\\\").replace("'", "\\'").replace(";", "\\x3B")
+    return "'" + _REFUSED_WORD.sub(lambda found: f"\\x{ord(found[0][0]):02X}{found[0][1:]}", safe) + "'"
 
 
 def one_reading_statement(sql: str) -> str:

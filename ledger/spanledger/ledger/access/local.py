@@ -8,7 +8,7 @@ from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.exporter.posting.unreadable import Skipped
 from spanledger.exporter.settings import Settings
 from spanledger.ledger.access.port import Counts
-from spanledger.ledger.tables import Table, plain
+from spanledger.ledger.tables import Table, table_of
 
 
 class LocalAccess:
@@ -31,7 +31,7 @@ class LocalAccess:
     def query(self, sql: str) -> Table:
         """Answer one reading statement."""
         answer = self.pipeline.store.query_user(sql)
-        return Table(tuple(answer.columns), tuple(answer.types), [tuple(map(plain, row)) for row in answer.rows])
+        return table_of(answer.columns, answer.types, answer.rows)
 
     def post(self, *, close_window: bool = False, progress: Callable[[int], None] | None = None) -> Counts:
         """Post what waits, and bring the daily sums up to date if anything did."""

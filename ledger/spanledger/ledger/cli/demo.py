@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     from spanledger.ledger import formats  # noqa: PLC0415
     from spanledger.ledger.demo.calls import DAY, DAY_AFTER, EVENTS  # noqa: PLC0415
     from spanledger.ledger.demo.running import demonstrate  # noqa: PLC0415
-    from spanledger.ledger.report import for_people, totals  # noqa: PLC0415
+    from spanledger.ledger.queries import for_people, totals  # noqa: PLC0415
 
     shown = demonstrate(settings_of(options), tell)
     for title, table in (("By tenant and model", shown.by_model), ("By service", shown.by_service)):

@@ -1,10 +1,10 @@
-"""`spanledger report`: sums by dimension."""
+"""`spanledger report`: sums, rates and quantiles by any dimension."""
 
 import argparse
-import sys
+from typing import cast
 
 from spanledger.ledger.cli.console import say
-from spanledger.ledger.cli.options import add_format, add_store, format_of, open_ledger
+from spanledger.ledger.cli.options import add_format, add_question, add_store, asked_of, asking, format_of, write_answer
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -14,27 +14,34 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--by",
         default="tenant,model",
         metavar="DIMENSIONS",
-        help="comma-separated: tenant, model, provider, service_name, user_id, feature, team, project, day, hour, "
-        "month or any other column that holds a word (default: tenant,model)",
+        help="comma-separated: tenant, model, provider, service_name, user_id, feature, team, project, hour, day, "
+        "week, month or any other column that holds a word (default: tenant,model)",
     )
-    parser.add_argument("--since", metavar="WHEN", help="ISO date or datetime, included; all time unless given")
-    parser.add_argument("--until", metavar="WHEN", help="ISO date or datetime, not included")
-    parser.add_argument("--tz", default="UTC", metavar="ZONE", help="IANA zone of dates and days (default: UTC)")
+    parser.add_argument(
+        "--measures",
+        metavar="NAMES",
+        help="comma-separated: requests, attempts, errors, success_rate, input_tokens, output_tokens, "
+        "cache_read_tokens, cache_write_tokens, reasoning_tokens, cost, revenue, cost_per_million_tokens, "
+        "output_per_input, duration_mean_ms, duration_p50_ms (p90, p95, p99), time_to_first_token_p50_ms (…) "
+        "(default: requests,input_tokens,output_tokens,cost)",
+    )
+    add_question(parser)
     add_format(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the report."""
-    from spanledger.ledger import formats  # noqa: PLC0415
-    from spanledger.ledger.report import for_people, question, totals  # noqa: PLC0415
+    from spanledger.ledger.queries import DEFAULT_MEASURES, answer, ask, totals  # noqa: PLC0415
 
-    # Wrong words are told before the store is opened and posted to.
-    question(options.by, options.since, options.until, options.tz)
-    with open_ledger(options) as ledger:
-        table = ledger.report(options.by, options.since, options.until, options.tz)
-    people = format_of(options) == "table"
-    formats.write(for_people(table) if people else table, format_of(options), sys.stdout)
-    if people:
+    measures = cast("str | None", options.measures)
+    asked = ask(
+        cast("str", options.by), measures=DEFAULT_MEASURES if measures is None else measures, **asked_of(options)
+    )
+    with asking(options) as query:
+        table = answer(query, asked)
+    write_answer(table, options)
+    # Of what was cut off nothing is added up.
+    if format_of(options) == "table" and {"requests", "cost"} <= set(table.columns) and asked.limit is None:
         for total in totals(table) or ["nothing was charged in this time"]:
             say(f"total: {total}")
     return 0

@@ -239,7 +239,10 @@ CREATE TABLE IF NOT EXISTS ledger_daily (
     missing_requests Int64,
     probable_requests Int64,
     error_requests Int64,
-    duration_ms Int64
+    duration_ms Int64,
+    uncosted_requests Int64,
+    attempts Int64,
+    error_attempts Int64
 )
 ENGINE = MergeTree
 PARTITION BY day

@@ -208,6 +208,7 @@ SELECT
 FROM ledger_claims AS c FINAL;
 
 -- Sums per day of the reporting zone, straight from the events: always right, and as slow as the days are full.
+-- What has no cost has no currency yet. `uncosted_requests` are the unpriced ones and those whose usage nobody knows.
 CREATE OR REPLACE VIEW live_daily_costs AS
 SELECT
     toDate32(e.booked_time, '{zone}') AS day,
@@ -218,7 +219,7 @@ SELECT
     e.cost_center AS cost_center,
     e.provider AS provider,
     e.model AS model,
-    e.currency AS currency,
+    if(isNull(e.cost), '', e.currency) AS currency,
     sum(e.requests) AS requests,
     sum(e.input_tokens) AS input_tokens,
     sum(e.cache_read_tokens) AS cache_read_tokens,
@@ -234,7 +235,18 @@ SELECT
     sumIf(e.requests, e.usage_source = 'missing') AS missing_requests,
     sumIf(e.requests, e.quality = 'probable') AS probable_requests,
     sumIf(e.requests, e.status = 'error') AS error_requests,
-    sum(e.requests * e.duration_ms) AS duration_ms
+    sum(e.requests * e.duration_ms) AS duration_ms,
+    sumIf(
+        e.requests,
+        e.cost_state != 'priced' AND (e.tenant, e.event_id) NOT IN (SELECT p.tenant, p.event_id FROM priced_later AS p)
+    ) AS uncosted_requests,
+    toInt64(countIf(
+        e.kind = 'attempt' AND e.event_id NOT IN (SELECT r.reverses FROM ledger_events AS r WHERE r.kind = 'reversal')
+    )) AS attempts,
+    toInt64(countIf(
+        e.kind = 'attempt' AND e.status = 'error'
+        AND e.event_id NOT IN (SELECT r.reverses FROM ledger_events AS r WHERE r.kind = 'reversal')
+    )) AS error_attempts
 FROM ledger_events AS e FINAL
 GROUP BY day, tenant, environment, team, project, cost_center, provider, model, currency;
 
@@ -343,6 +355,55 @@ SELECT
     sumIf(d.cost, d.currency = 'USD') AS total_cost
 FROM daily_costs AS d
 GROUP BY cost_center, date;
+
+-- Providers and models compared, tries that state no usage among the errors. Rates and quantiles are for reading: exact
+-- money is in `charges`. A token's price is of the charges that have both; calls whose time nobody measured have none.
+CREATE OR REPLACE VIEW benchmarks AS
+SELECT
+    e.provider AS provider,
+    e.model AS model,
+    if(e.cost IS NULL, '', e.currency) AS currency,
+    sum(e.requests) AS requests,
+    countIf(e.status = 'error') AS errors,
+    1 - errors / count() AS success_rate,
+    sum(e.cost) AS cost,
+    toFloat64(sumIf(e.cost, e.input_tokens + e.output_tokens > 0)) * 1000000
+        / nullIf(sumIf(e.input_tokens + e.output_tokens, e.cost IS NOT NULL), 0) AS cost_per_million_tokens,
+    sum(e.output_tokens) / nullIf(sum(e.input_tokens), 0) AS output_per_input,
+    quantilesExactOrNullIf(0.5, 0.95)(e.duration_ms, e.duration_ms > 0 AND e.requests > 0) AS duration_ms_p50_p95,
+    quantilesExactOrNull(0.5, 0.95)(e.time_to_first_token_ms) AS time_to_first_token_ms_p50_p95
+FROM (SELECT * FROM charges UNION ALL SELECT * FROM attempts) AS e
+GROUP BY provider, model, currency;
+
+-- Users by what they cost, the dearest first; two currencies are two rows.
+CREATE OR REPLACE VIEW leaderboard AS
+SELECT
+    c.tenant AS tenant,
+    c.user_id AS user_id,
+    if(c.cost IS NULL, '', c.currency) AS currency,
+    sum(c.requests) AS requests,
+    sum(c.input_tokens) AS input_tokens,
+    sum(c.output_tokens) AS output_tokens,
+    sum(c.cost) AS cost
+FROM charges AS c
+GROUP BY tenant, user_id, currency
+ORDER BY cost DESC NULLS LAST, requests DESC;
+
+-- Each day of the reporting zone, by tenant and currency, the latest first.
+CREATE OR REPLACE VIEW daily_trend AS
+SELECT
+    d.day AS day,
+    d.tenant AS tenant,
+    d.currency AS currency,
+    sum(d.requests) AS requests,
+    sum(d.input_tokens) AS input_tokens,
+    sum(d.output_tokens) AS output_tokens,
+    sum(d.cost) AS cost,
+    sum(d.unpriced_requests) AS unpriced_requests,
+    sum(d.error_requests) AS error_requests
+FROM daily_costs AS d
+GROUP BY day, tenant, currency
+ORDER BY day DESC, tenant, currency;
 
 -- Charges that nobody was named for: charged to nobody, shown here, never dropped.
 CREATE OR REPLACE VIEW unattributed AS

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from support.asking import post, query_of
+
 from spanledger.exporter.store import Store
-from spanledger.exporter.store.blocks import events_block
-from spanledger.ledger.report import DIMENSIONS, question, report_sql, report_table
-from spanledger.ledger.tables import Table, plain
+from spanledger.ledger.queries import DIMENSIONS, answer, ask
 from spanledger.schemas import LedgerEvent
 from spanledger.schemas.columns import columns_of
 from spanledger.schemas.event import ATTO, NO_EVENT
@@ -54,11 +54,8 @@ def event(number: int, at: datetime, **changes: Any) -> LedgerEvent:  # noqa: AN
 
 def reported(store: Store, by: str, since: str | None = None, until: str | None = None, tz: str = "UTC") -> list[Any]:
     """Some columns of a report: dimensions, requests, input tokens, cost."""
-    asked = question(by, since, until, tz)
-    answer = store.query_user(report_sql(asked))
-    rows = [tuple(map(plain, row)) for row in answer.rows]
-    table = report_table(asked, Table(tuple(answer.columns), tuple(answer.types), rows))
-    return [(*row[: len(asked.by)], row[-9], row[-8], row[-6]) for row in table.rows]
+    asked = ask(by, since=since, until=until, tz=tz)
+    return [(*row[: len(asked.by)], row[-9], row[-8], row[-6]) for row in answer(query_of(store), asked).rows]
 
 
 NOON = datetime(2026, 10, 24, 12, tzinfo=UTC)
@@ -67,14 +64,14 @@ NOON = datetime(2026, 10, 24, 12, tzinfo=UTC)
 def test_a_row_that_was_inserted_twice_counts_once(store: Store) -> None:
     """Parts that are not merged yet hold both."""
     for _ in range(2):
-        store.insert("ledger_events", *events_block([event(1, NOON), event(2, NOON)]))
+        post(store, event(1, NOON), event(2, NOON))
     assert reported(store, "tenant") == [("acme", 2, 20, "0.2")]
 
 
 def test_a_reversal_takes_its_event_back(store: Store) -> None:
     """Plain sums over every kind are right."""
     taken_back = event(3, NOON, kind="reversal", requests=-1, input_tokens=-10, cost=-ATTO // 10)
-    store.insert("ledger_events", *events_block([event(1, NOON), event(2, NOON, input_tokens=7), taken_back]))
+    post(store, event(1, NOON), event(2, NOON, input_tokens=7), taken_back)
     assert reported(store, "tenant") == [("acme", 1, 7, "0.1")]
 
 
@@ -82,14 +79,14 @@ def test_unknown_stays_unknown_and_takes_no_row_of_its_own(store: Store) -> None
     """A model without a price has no cost; beside priced calls it is in their row."""
     unpriced = {"cost": None, "currency": "", "cost_state": "unpriced", "input_tokens": None}
     events = [event(1, NOON), event(2, NOON, **unpriced), event(3, NOON, tenant="globex", **unpriced)]
-    store.insert("ledger_events", *events_block(events))
+    post(store, *events)
     assert reported(store, "tenant") == [("acme", 2, 10, "0.1"), ("globex", 1, None, None)]
 
 
 def test_the_hour_that_happens_twice_is_two_rows(store: Store) -> None:
     """Berlin, 25 October 2026: 02:00 with summer time, then 02:00 without."""
     hours = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1)]
-    store.insert("ledger_events", *events_block([event(n, at) for n, at in enumerate(hours)]))
+    post(store, *(event(n, at) for n, at in enumerate(hours)))
     assert [row[0] for row in reported(store, "hour", tz="Europe/Berlin")] == [
         "2026-10-25T02:00:00+02:00",
         "2026-10-25T02:00:00+01:00",
@@ -105,7 +102,7 @@ def test_a_day_of_the_zone_holds_exactly_its_own_hours(store: Store) -> None:
         datetime(2026, 10, 25, 22, 59, 59, tzinfo=UTC),
         datetime(2026, 10, 25, 23, tzinfo=UTC),
     ]
-    store.insert("ledger_events", *events_block([event(n, at) for n, at in enumerate(edges)]))
+    post(store, *(event(n, at) for n, at in enumerate(edges)))
     [row] = reported(store, "month", "2026-10-25", "2026-10-26", tz="Europe/Berlin")
     assert row[:2] == ("2026-10", 2)
     assert len(reported(store, "day", tz="Europe/Berlin")) == 3
@@ -113,7 +110,41 @@ def test_a_day_of_the_zone_holds_exactly_its_own_hours(store: Store) -> None:
 
 def test_every_dimension_can_be_asked_for(store: Store) -> None:
     """No name of the contract is missing in the table, and no time is out of a bucket's range."""
-    store.insert("ledger_events", *events_block([event(1, datetime(2200, 1, 1, 10, 30, tzinfo=UTC))]))
+    post(store, event(1, datetime(2200, 1, 1, 10, 30, tzinfo=UTC)))
     for name in DIMENSIONS:
         assert len(reported(store, name, tz="Asia/Kolkata")) == 1
     assert reported(store, "hour", tz="Asia/Kolkata")[0][0] == "2200-01-01T16:00:00+05:30"
+
+
+HOSTILE = (
+    "a;b",
+    "x' OR 1 = 1 --",
+    "into OUTfile 'f'",
+    "back\\slash",
+    "\\'",
+    "{tenant:String}",
+    "%s",
+    "a\nb",
+    "é😀",
+    "\0",
+)
+
+
+def test_a_filter_finds_exactly_the_word_it_names(store: Store) -> None:
+    """Whatever is in it: quotes, semicolons, words that SQL of people may not hold."""
+    post(store, *(event(n, NOON, feature=word, input_tokens=n) for n, word in enumerate(HOSTILE, 1)))
+    for n, word in enumerate(HOSTILE, 1):
+        table = answer(query_of(store), ask("feature", where={"feature": word}, measures="input_tokens"))
+        assert [row[:2] for row in table.rows] == [(word, n)]
+    either = answer(query_of(store), ask(where={"feature": HOSTILE[:2], "tenant": "acme"}, measures="requests"))
+    assert [row[0] for row in either.rows] == [2]
+
+
+def test_nobody_is_told_of_other_tenants(store: Store) -> None:
+    """Confined to some tenants a question tells of them alone, whatever it filters by; confined to none, of nothing."""
+    post(store, event(1, NOON), event(2, NOON, tenant="globex"), event(3, NOON, tenant="o'hara"))
+    for tenants in (frozenset({"acme"}), frozenset({"globex", "o'hara"}), frozenset[str]()):
+        for by in ("tenant", "tenant,user_id"):
+            table = answer(query_of(store), ask(by, tenants=tenants))
+            assert sorted(str(row[0]) for row in table.rows) == sorted(tenants)
+        assert not answer(query_of(store), ask(where={"tenant": "initech"}, tenants=tenants)).rows
