@@ -52,6 +52,10 @@ wheel: $(VENV)/.dev ## build the wheel and test it in a fresh environment, witho
 languages: $(VENV)/.dev ## run the examples in Go, JavaScript and Python against a receiver (needs go, node and the network)
 	$(BIN)/python -m pytest -m languages
 
+.PHONY: policy
+policy: $(VENV)/.dev ## test the policies in a real Open Policy Agent (needs go and, the first time, the network)
+	$(BIN)/python -m pytest -m opa
+
 .PHONY: conformance
 conformance: $(VENV)/.dev ## run the OTLP tests, also the slow ones: long outages, a flood, exporters of November 2024
 	$(BIN)/python -m pytest -m "slow or not slow" tests/conformance

@@ -17,6 +17,7 @@ from spanledger.schemas import attributes as a
 ROOT: Final = Path(__file__).parent.parent
 README: Final = (ROOT / "README.md").read_text()
 DOCUMENTS: Final = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("changes/*.md")])
+POLICIES: Final = ROOT / "schemas" / "spanledger" / "schemas" / "policy"
 SCRIPT: Final = Path(sys.executable).with_name("spanledger")
 
 
@@ -77,10 +78,27 @@ def test_every_setting_is_documented() -> None:
         "exporter/spanledger/exporter/settings.py",
         "exporter/spanledger/exporter/access_settings.py",
         "instrumentation/spanledger/instrumentation/wire/settings.py",
+        "instrumentation/spanledger/instrumentation/wire/admission.py",
+        "ledger/spanledger/ledger/guarding/settings.py",
+        "ledger/spanledger/ledger/policy/opa.py",
     )
     read = {name for room in rooms for name in re.findall(r'"(SPANLEDGER_\w+)"', (ROOT / room).read_text())}
     table = (ROOT / "docs" / "configuration.md").read_text().partition("\n## ")[0]
     assert set(re.findall(r"^\| `(SPANLEDGER_\w+)`", table, re.MULTILINE)) == read
+
+
+def test_every_shipped_policy_is_documented() -> None:
+    """docs/policy.md names what the policies deny by, and no others; its settings are JSON and name what they read."""
+    page = (ROOT / "docs" / "policy.md").read_text()
+    rules = [path for path in POLICIES.glob("*.rego") if not path.stem.endswith("_test")]
+    named = re.findall(r'"((?:agents|approval|models)\.\w+)"', "".join(path.read_text() for path in rules))
+    assert set(re.findall(r"^\| `(\w+\.\w+)`", page.partition("## The policies")[2], re.MULTILINE)) == set(named)
+    (settings,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    parts = json.loads(settings)["spanledger_settings"]
+    texts = {path.stem: path.read_text() for path in rules}
+    assert {f"{part}.{name}" for part in texts.keys() & parts.keys() for name in parts[part]} <= {
+        found for text in texts.values() for found in re.findall(r"spanledger_settings\.(\w+\.\w+)", text)
+    }
 
 
 def test_relative_links_lead_somewhere() -> None:

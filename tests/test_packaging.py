@@ -57,7 +57,7 @@ def test_the_wheel_holds_every_floor_and_its_data(wheel: Path) -> None:
     """One namespace of four typed packages, with SQL and JSON, and nothing of the tree's folders."""
     names = set(zipfile.ZipFile(wheel).namelist())
     schemas = ROOT / "schemas"
-    for kind in ("*.sql", "*.json"):
+    for kind in ("*.sql", "*.json", "*.rego"):
         data = {path.relative_to(schemas).as_posix() for path in schemas.rglob(kind)}
         assert data
         assert data <= names

@@ -131,7 +131,7 @@ class SimTables(LedgerTables):
         return {
             event.charge_id: tuple(getattr(event, name) for name in COLUMNS)
             for event in self._open_events(wanted)
-            if event.kind in {"charge", "attempt"}
+            if event.kind in {"charge", "attempt", "denial"}
         }
 
     def reversed_among(self, events: Iterable[bytes]) -> set[bytes]:

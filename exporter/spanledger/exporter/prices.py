@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from logging import getLogger
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from spanledger.exporter import rate
@@ -25,7 +26,7 @@ _Stamp = tuple[tuple[str, int, int], ...]
 
 
 class PriceShelf:
-    """The price files of some places, and the newest book that could be made of them. One thread at a time."""
+    """The price files of some places, and the newest book that could be made of them. Any thread may ask."""
 
     def __init__(self, places: Sequence[Path] = (), *, must_exist: bool = False) -> None:
         """Nothing is read before it is needed. `must_exist`: the places were stated, not assumed."""
@@ -33,6 +34,7 @@ class PriceShelf:
         self._must_exist = must_exist
         self._book: PriceBook | None = None
         self._stamp: _Stamp | None = None
+        self._asking = Lock()
         self.problem = ""
         """Why the files as they are now are not in use; empty while they are."""
 
@@ -41,6 +43,10 @@ class PriceShelf:
 
         Raises `PriceFileError` or `ConfigurationError` while no book could ever be made.
         """
+        with self._asking:
+            return self._current()
+
+    def _current(self) -> PriceBook:
         try:
             stamp = _stamp_of(price_files(self._places, must_exist=self._must_exist))
             if stamp == self._stamp and self._book is not None:

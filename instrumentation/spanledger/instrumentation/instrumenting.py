@@ -7,24 +7,30 @@ What is heavy is imported when it is switched on.
 # ruff: noqa: PLC0415
 
 import logging
+import os
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from spanledger.instrumentation.wire.instrumentors import WireInstrumentor
+    from spanledger.schemas.guarding import Guard
 
 _logger: Final = logging.getLogger(__name__)
 
 
-def instrument(*providers: str, tracer_provider: "TracerProvider | None" = None) -> None:
+def instrument(
+    *providers: str, tracer_provider: "TracerProvider | None" = None, guard: "Guard | str | None" = None
+) -> None:
     """Meter calls to these providers (`"openai"`, `"anthropic"`, …), with what was asked for before; to all, if none.
 
     A provider is meant by its name in the conventions, or by the API that is spoken: `"openai"` covers whatever is
     called the way OpenAI is. The spans go to `tracer_provider`, else to the global one; where the program has set
-    none, straight to the ledger. Never raises.
+    none, straight to the ledger. `guard` is asked before a call is sent: `"enforce"`, `"observe"`
+    or one of your own; None leaves that to `SPANLEDGER_GUARD`. Never raises.
     """
     try:
+        from spanledger.instrumentation.wire.admission import guard_from
         from spanledger.instrumentation.wire.hooks import SWITCH
 
         if tracer_provider is None and SWITCH.meter is None:
@@ -36,6 +42,8 @@ def instrument(*providers: str, tracer_provider: "TracerProvider | None" = None)
                 _switch_on(instrumentor, tracer_provider, frozenset(providers))
         if SWITCH.meter is not None:
             SWITCH.meter.admit(frozenset(providers))
+            if guard is not None:
+                SWITCH.meter.guard = guard_from(os.environ, guard) if isinstance(guard, str) else guard
     except Exception:
         _logger.warning("spanledger could not instrument", exc_info=True)
 

@@ -67,24 +67,35 @@ class Explained:
         }
 
 
-def explain(query: Query, identifier: str) -> list[Explained]:
-    """Every event of a trace, span, event, charge or response id, oldest first; empty when nothing has that id."""
-    wanted = identifier.strip()
-    charges, traces = _found(query, wanted)
-    events = _records(query(_events_sql(charges))) if charges else []
-    claims = _records(query(_claims_sql(charges, traces))) if charges or traces else []
+def explain(query: Query, identifier: str, tenants: frozenset[str] | None = None) -> list[Explained]:
+    """Every event of a trace, span, event, charge or response id, oldest first; empty when nothing has that id.
+
+    With `tenants`, events and claims of others are as if they were not there: a trace may cross many tenants.
+    """
+    wanted, of = identifier.strip(), _of(tenants)
+    charges, traces = _found(query, wanted, of)
+    events = _records(query(_events_sql(charges, of))) if charges else []
+    claims = _records(query(_claims_sql(charges, traces, of))) if charges or traces else []
     seen = [(str(claim["charge_id"]), str(claim["trace_id"]), _claim(claim)) for claim in claims]
     if not events and seen:
         return [Explained({"event_id": None}, (), None, (), tuple(claim for _, _, claim in seen))]
     return [_explained(event, seen) for event in events]
 
 
-def _found(query: Query, wanted: str) -> tuple[list[str], list[str]]:
+def _of(tenants: frozenset[str] | None) -> str:
+    """A condition behind others that keeps everybody else's rows out; nothing when all may be told of."""
+    if tenants is None:
+        return ""
+    names = ", ".join(f"unhex('{name.encode().hex()}')" for name in sorted(tenants) or [""])
+    return f" AND tenant IN ({names})"
+
+
+def _found(query: Query, wanted: str, of: str) -> tuple[list[str], list[str]]:
     """The charges, and the traces, that an identifier leads to."""
     ids = "SELECT DISTINCT lower(hex(charge_id)), trace_id FROM"
     answer = query(
-        f"{ids} ledger_events WHERE {_matches(wanted, 'event_id')} UNION DISTINCT"
-        f" {ids} ledger_claims WHERE {_matches(wanted, 'claim_id')} LIMIT {EVENTS_MAX}"
+        f"{ids} ledger_events WHERE {_matches(wanted, 'event_id')}{of} UNION DISTINCT"
+        f" {ids} ledger_claims WHERE {_matches(wanted, 'claim_id')}{of} LIMIT {EVENTS_MAX}"
     )
     no_charge = bytes(_ID_BYTES).hex()
     charges = sorted({str(charge) for charge, _ in answer.rows} - {no_charge})
@@ -102,18 +113,18 @@ def _matches(wanted: str, own_id: str) -> str:
     return f"({' OR '.join(conditions)})"
 
 
-def _events_sql(charges: list[str]) -> str:
+def _events_sql(charges: list[str], of: str) -> str:
     columns = ", ".join(_column(name) for name in COLUMNS)
-    where = f"WHERE e.charge_id IN ({_ids(charges)}) ORDER BY e.event_id, e.ingest_time, e.kind LIMIT {EVENTS_MAX}"
+    where = f"WHERE e.charge_id IN ({_ids(charges)}){of} ORDER BY e.event_id, e.ingest_time, e.kind LIMIT {EVENTS_MAX}"
     return f"SELECT {columns} FROM ledger_events AS e FINAL {where}"  # noqa: S608 (hex digits)
 
 
-def _claims_sql(charges: list[str], traces: list[str]) -> str:
+def _claims_sql(charges: list[str], traces: list[str], of: str) -> str:
     texts = ", ".join(f"unhex('{trace.encode().hex()}')" for trace in traces)
     conditions = [f"c.charge_id IN ({_ids(charges)})"] if charges else []
     conditions += [f"c.trace_id IN ({texts})"] if traces else []
     columns = "lower(hex(c.claim_id)) AS claim_id, lower(hex(c.charge_id)) AS charge_id, trace_id, rule, payload"
-    where = f"WHERE {' OR '.join(conditions)} ORDER BY c.claim_id LIMIT {EVENTS_MAX}"
+    where = f"WHERE ({' OR '.join(conditions)}){of} ORDER BY c.claim_id LIMIT {EVENTS_MAX}"
     return f"SELECT {columns} FROM ledger_claims AS c FINAL {where}"  # noqa: S608 (hex digits)
 
 

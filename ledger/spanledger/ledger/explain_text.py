@@ -30,9 +30,13 @@ _RULES: Final = {
 _KINDS: Final = {
     "charge": "is charged to",
     "attempt": "was tried, without stated usage, for",
+    "denial": "was denied to",
     "reversal": "is given back to",
     "adjustment": "is corrected, by other prices, for",
 }
+
+_ENDING: Final = {"denial": "not sent and not charged"}
+"""What became of what is told, where it was not charged."""
 
 _QUALITIES: Final = {
     "exact": "exact: the provider's own counts, told once or told alike",
@@ -48,6 +52,7 @@ _SOURCES: Final = {
 }
 
 _FLAGS: Final = {
+    "denied": "a budget or a policy did not let it go, so nothing was sent",
     "estimated": "the counts are the sender's own estimate",
     "cache_write_not_stated": "the sender leaves cache writes out, so the price may be short",
     "reasoning_not_stated": "the sender leaves reasoning out; the output contains it",
@@ -99,7 +104,8 @@ def sentences(explained: Explained) -> Iterator[str]:
     if event["kind"] == "adjustment":
         yield f"  It corrects charge {event['charge_id']}: negative lines take back what was booked."
     else:
-        yield f"  {'One claim tells' if count == 1 else f'{count} claims tell'} of it, charged once:"
+        became = _ENDING.get(str(event["kind"]), "charged once")
+        yield f"  {'One claim tells' if count == 1 else f'{count} claims tell'} of it, {became}:"
         for seen in explained.claims:
             yield from _claim(seen, event)
     if explained.evidence and event["kind"] != "adjustment":
@@ -124,6 +130,10 @@ def _what(event: Mapping[str, Value]) -> Iterator[str]:
     yield f"  Quality {_QUALITIES.get(str(event['quality']), event['quality'])}."
     if sentence := _SOURCES.get(str(event["usage_source"])):
         yield f"  {sentence}"
+    if event["kind"] == "denial":
+        said = cast("Mapping[str, str]", event["metadata"] or {})
+        reason = said.get("denial_reason") or "no reason was given"
+        yield f"  Denied by {said.get('denied_by', 'nobody named')}: {reason}"
     for flag in cast("list[str]", event["flags"] or []):
         yield f"  Note {flag}: {_FLAGS.get(flag, 'see the documentation')}."
     yield f"  Event {event['event_id']}, charge {event['charge_id']}."
@@ -173,6 +183,9 @@ def _outermost(unit: str, usage: Mapping[str, int]) -> str:
 
 def _arithmetic(explained: Explained) -> Iterator[str]:
     event = explained.event
+    if event["kind"] == "denial":
+        yield f"  cost: {event['cost']} {event['currency']}, for nothing was used"
+        return
     lines = Table(
         ("unit", "quantity", "unit price", "amount"),
         ("String", "Int64", "String", "String"),

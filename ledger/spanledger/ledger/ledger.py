@@ -5,6 +5,7 @@ from typing import Self
 
 from spanledger.exporter.settings import load
 from spanledger.ledger.access import Access, Counts, open_access
+from spanledger.ledger.budgets import Budget, BudgetState, Utilisation
 from spanledger.ledger.explain import Explained, explain
 from spanledger.ledger.queries import DEFAULT_MEASURES, Query, answer, ask
 from spanledger.ledger.tables import Table
@@ -58,6 +59,22 @@ class Ledger:
     def explain(self, identifier: str) -> list[Explained]:
         """The events of a trace, event, charge or response id, each with its claims, rule and arithmetic."""
         return explain(self._access.query, identifier)
+
+    def budgets(self) -> Sequence[BudgetState]:
+        """Every budget that is set, by name, with what is spent and held of it now."""
+        return self._access.budgets()
+
+    def set_budget(self, budget: Budget) -> None:
+        """Set a budget, or change it. Raises `ConfigurationError`; nothing is changed then."""
+        self._access.set_budget(budget)
+
+    def remove_budget(self, name: str) -> None:
+        """End a budget; its history stays. Raises `ConfigurationError` where there is none."""
+        self._access.remove_budget(name)
+
+    def budget_history(self, name: str, windows: int = 6) -> Sequence[Utilisation]:
+        """What was used of a budget in its last windows, the current one last."""
+        return self._access.budget_history(name, windows)
 
     def post(self, *, close_window: bool = False) -> Counts:
         """Post what waits in the journals now; returns the outcome of each span that was posted."""

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -26,10 +27,14 @@ from spanledger.exporter.receiver.server import Receiver
 from spanledger.exporter.receiver.stopping import POST_S_MAX, stop_on_signals, until_over
 from spanledger.exporter.receiver.tls import digest_of, server_context
 from spanledger.exporter.settings import Address, Settings
-from spanledger.ledger.access.endpoint import endpoint_app
 from spanledger.ledger.access.endpoint_file import Endpoint, folder_of, leave
 from spanledger.ledger.access.local import LocalAccess
+from spanledger.ledger.api.app import create_app
+from spanledger.ledger.api.route import Services
+from spanledger.ledger.api.routes import ROUTES
+from spanledger.ledger.denials import recorder
 from spanledger.ledger.metrics import exposition
+from spanledger.ledger.policy import OpaSettings, PolicyServer, read_opa
 from spanledger.schemas import StoreUnavailableError
 
 GRACE_SECONDS: Final = 10.0
@@ -46,10 +51,11 @@ def serve(settings: Settings, tell: Tell) -> None:
     `NewerSchemaError`, and `StoreUnavailableError` when the store is away or the journal failed for good.
     """
     token = secrets.token_urlsafe(_TOKEN_BYTES)
+    opa = read_opa(os.environ)
     doors = [("--grpc", settings.grpc), ("--http", settings.http), ("--api", settings.api)]
     guarded = guard(settings, doors, Owner(token, Credential(ANY_SCOPE, settings.tenant)))
     try:
-        asyncio.run(_serve(open_pipeline(settings), _Terms(settings, guarded, token), tell))
+        asyncio.run(_serve(open_pipeline(settings), _Terms(settings, guarded, token, opa), tell))
     finally:
         guarded.api.close()
 
@@ -62,6 +68,8 @@ class _Terms:
     guarded: Guard
     token: str
     """The owner's."""
+    opa: OpaSettings | None
+    """Who decides before a call, if anybody."""
 
 
 async def open_doors(pipeline: Pipeline, settings: Settings, authenticator: Authenticator | None = None) -> Receiver:
@@ -82,16 +90,25 @@ async def _serve(pipeline: Pipeline, terms: _Terms, tell: Tell) -> None:
 
 
 async def _take_and_answer(pipeline: Pipeline, terms: _Terms, stopping: asyncio.Event, tell: Tell) -> None:
-    settings = terms.settings
     # Broken price files stop a server before it promises anything.
     pipeline.prices.current()
-    edge, endpoint = await _open_endpoint(pipeline, terms)
+    access = LocalAccess(pipeline)
+    decide = PolicyServer(terms.opa).decide if terms.opa else None
+    with access.accounts.kept(decide=decide, denied=recorder(pipeline.writer, terms.settings.tenant)):
+        await _answer(pipeline, terms, access, stopping, tell)
+
+
+async def _answer(pipeline: Pipeline, terms: _Terms, access: LocalAccess, stopping: asyncio.Event, tell: Tell) -> None:
+    settings = terms.settings
+    edge, endpoint = await _open_endpoint(pipeline, terms, access)
     try:
         receiver = await open_doors(pipeline, settings, terms.guarded.otlp)
     except BaseException:
         await edge.drain(0)
         raise
     pipeline.start()
+    if access.accounts.keeper is not None:
+        await asyncio.to_thread(access.accounts.keeper.start)
     tell(terms.guarded.told)
     with _published(settings, endpoint, receiver) as published:
         tell(
@@ -107,7 +124,7 @@ async def _take_and_answer(pipeline: Pipeline, terms: _Terms, stopping: asyncio.
         raise StoreUnavailableError(msg)
 
 
-async def _open_endpoint(pipeline: Pipeline, terms: _Terms) -> tuple[HttpEdge, Endpoint]:
+async def _open_endpoint(pipeline: Pipeline, terms: _Terms, access: LocalAccess) -> tuple[HttpEdge, Endpoint]:
     settings = terms.settings
     try:
         check_free(settings.api)
@@ -120,7 +137,6 @@ async def _open_endpoint(pipeline: Pipeline, terms: _Terms) -> tuple[HttpEdge, E
         store=pipeline.store.url,
         data=str(settings.data),
     )
-    access = LocalAccess(pipeline)
 
     def metrics() -> tuple[str, bytes]:
         return exposition(access.query, settings.data, pipeline.prices)
@@ -128,7 +144,16 @@ async def _open_endpoint(pipeline: Pipeline, terms: _Terms) -> tuple[HttpEdge, E
     tls = settings.access.tls
     # The owner's commands have a token and no certificate.
     context = server_context(tls, client_must=False) if tls else None
-    edge = HttpEdge(endpoint_app(access, endpoint.proof, terms.guarded.api, metrics), "--api", context)
+    services = Services(
+        access=access,
+        authenticator=terms.guarded.api,
+        proof=endpoint.proof,
+        metrics=metrics,
+        book=pipeline.prices.current,
+        now=lambda: datetime.now(UTC),
+        keeper=access.accounts.keeper,
+    )
+    edge = HttpEdge(create_app(services, ROUTES), "--api", context)
     address = await edge.start(settings.api)
     certificate = digest_of(tls) if tls else ""
     return edge, msgspec.structs.replace(

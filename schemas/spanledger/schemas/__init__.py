@@ -2,8 +2,10 @@
 
 from spanledger.schemas.claim import Attribution, Call, Claim
 from spanledger.schemas.errors import (
+    BudgetExceededError,
     ConfigurationError,
     NewerSchemaError,
+    PolicyDeniedError,
     SpanledgerError,
     StoreError,
     StoreLockedError,
@@ -13,11 +15,13 @@ from spanledger.schemas.event import LedgerEvent
 
 __all__ = [
     "Attribution",
+    "BudgetExceededError",
     "Call",
     "Claim",
     "ConfigurationError",
     "LedgerEvent",
     "NewerSchemaError",
+    "PolicyDeniedError",
     "SpanledgerError",
     "StoreError",
     "StoreLockedError",

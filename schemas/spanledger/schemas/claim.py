@@ -14,6 +14,9 @@ ENVIRONMENT_DEFAULT: Final = "dev"
 ACCOUNT_ASSUMED: Final = "account_assumed"
 """Flag: nobody names the account; it is the one that the caller runs in, of the same cloud."""
 
+DENIED: Final = "denied"
+"""Flag: a budget or a policy did not let the call go, so nothing was sent and nothing was used."""
+
 Signal = Literal["traces", "logs"]
 Role = Literal["inference", "rollup", "work"]
 UsageSource = Literal["provider", "estimated", "missing", "manual"]

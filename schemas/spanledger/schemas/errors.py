@@ -4,9 +4,14 @@ SpanledgerError
 ├── ConfigurationError        2   a setting or argument is wrong
 ├── StoreError                1   the store answered, and refused
 │   └── NewerSchemaError      2   the store was written by a newer spanledger
-└── StoreUnavailableError     3   the store or server cannot be reached now; trying again may help
-    └── StoreLockedError      3   another process holds the embedded store
+├── StoreUnavailableError     3   the store or server cannot be reached now; trying again may help
+│   └── StoreLockedError      3   another process holds the embedded store
+├── BudgetExceededError       1   a call would take a budget over its limit
+└── PolicyDeniedError         1   a policy forbids a call
 """
+
+from datetime import datetime
+from decimal import Decimal
 
 
 class SpanledgerError(Exception):
@@ -39,3 +44,51 @@ class StoreUnavailableError(SpanledgerError):
 
 class StoreLockedError(StoreUnavailableError):
     """Another process holds the embedded store; the message names it and how to reach it."""
+
+
+class BudgetExceededError(SpanledgerError):
+    """A hard budget has no room for a call. Nothing was spent; the attributes say which budget, and until when."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        budget: str,
+        limit: Decimal,
+        spent: Decimal,
+        currency: str,
+        resets_at: datetime | None = None,
+    ) -> None:
+        """`spent` includes what is held for calls under way. `resets_at` is None where nothing ever resets it."""
+        self.budget = budget
+        self.limit = limit
+        self.spent = spent
+        self.currency = currency
+        self.resets_at = resets_at
+        until = f"it resets at {resets_at.isoformat()}" if resets_at else "it does not reset"
+        super().__init__(
+            message
+            or f"the budget {budget!r} has no room: {spent:f} of {limit:f} {currency} are spent or held; {until}"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let it cross to another process whole."""
+        return _again, (type(self), str(self), self.__dict__)
+
+
+class PolicyDeniedError(SpanledgerError):
+    """A policy forbids a call. Nothing was spent."""
+
+    def __init__(self, message: str = "", *, policy: str, reason: str) -> None:
+        self.policy = policy
+        self.reason = reason
+        super().__init__(message or f"the policy {policy!r} denies the call: {reason}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let it cross to another process whole."""
+        return _again, (type(self), str(self), self.__dict__)
+
+
+def _again(error: type[SpanledgerError], message: str, attributes: dict[str, object]) -> SpanledgerError:
+    """Make an error anew from what it told."""
+    return error(message, **attributes)

@@ -1,27 +1,28 @@
-import asyncio
 import os
 import stat
-import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from support.api import listening, services_of
 
 from spanledger.exporter.authentication import Authenticator
 from spanledger.exporter.authentication.authenticator import Owner
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Difference, Repriced, Stretch
-from spanledger.exporter.receiver.http_edge import HttpEdge
-from spanledger.exporter.settings import Address, load
+from spanledger.exporter.settings import load
 from spanledger.ledger.access import opening
-from spanledger.ledger.access.endpoint import BODY_BYTES_MAX, endpoint_app
 from spanledger.ledger.access.endpoint_file import NAME, Endpoint, find, leave
 from spanledger.ledger.access.opening import open_access, running
 from spanledger.ledger.access.port import Counts
 from spanledger.ledger.access.remote import RemoteAccess, answers
+from spanledger.ledger.api.app import BODY_BYTES_MAX, create_app
+from spanledger.ledger.api.routes import ROUTES
+from spanledger.ledger.budgets import Budget, BudgetState, Utilisation
 from spanledger.ledger.tables import Row, Table
 from spanledger.schemas import StoreError, StoreLockedError, StoreUnavailableError
 
@@ -70,6 +71,21 @@ class Books:
         """Outcomes that tell what was said."""
         return [Outcome(each, "discarded", why) for each in quarantine_ids]
 
+    def budgets(self) -> list[BudgetState]:
+        """None is set."""
+        return []
+
+    def set_budget(self, budget: Budget) -> None:
+        """Nothing keeps one here."""
+
+    def remove_budget(self, name: str) -> None:
+        """The same."""
+
+    def budget_history(self, name: str, windows: int) -> list[Utilisation]:
+        """There is none."""
+        del name, windows
+        return []
+
     def close(self) -> None:
         """Nothing to close."""
 
@@ -77,35 +93,15 @@ class Books:
 @contextmanager
 def serving(books: Books) -> Generator[Endpoint]:
     """The endpoint over real HTTP in a thread."""
-    started: list[Endpoint] = []
-    ready, stop = threading.Event(), asyncio.Event()
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    async def run() -> None:
-        edge = HttpEdge(endpoint_app(books, ENDPOINT.proof, OWNER, lambda: ("text/plain", b"a 1\n")))
-        address = await edge.start(Address("127.0.0.1", 0))
-        started.append(
-            Endpoint(
-                address=f"http://{address}",
-                token=ENDPOINT.token,
-                pid=ENDPOINT.pid,
-                store=ENDPOINT.store,
-                data=ENDPOINT.data,
-            )
+    services = replace(services_of(books, OWNER), proof=ENDPOINT.proof)
+    with listening(create_app(services, ROUTES)) as address:
+        yield Endpoint(
+            address=f"http://{address}",
+            token=ENDPOINT.token,
+            pid=ENDPOINT.pid,
+            store=ENDPOINT.store,
+            data=ENDPOINT.data,
         )
-        loops.append(asyncio.get_running_loop())
-        ready.set()
-        await stop.wait()
-        await edge.drain(1)
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield started[0]
-    finally:
-        loops[0].call_soon_threadsafe(stop.set)
-        thread.join(10)
 
 
 def exchanged(endpoint: Endpoint, method: str, path: str, body: bytes = b"", token: str = ENDPOINT.token) -> int:

@@ -18,7 +18,7 @@ from spanledger.exporter.decode.usage import ImpossibleCountError, counted, make
 from spanledger.exporter.sift import UsageRecord
 from spanledger.schemas import attributes as a
 from spanledger.schemas import units as u
-from spanledger.schemas.claim import Call, Claim, Inclusivity, Status, UsageSource
+from spanledger.schemas.claim import DENIED, Call, Claim, Inclusivity, Status, UsageSource
 from spanledger.schemas.money import parse_amount
 
 _ERROR: Final = 2
@@ -77,7 +77,8 @@ def _read(span: UsageRecord, plan: Plan, credential: Credential) -> Claim | None
         usage = _work(attributes)
     else:
         usage = read_usage(plan, attributes)
-        if not usage and (not reading.known or reading.call.role == "rollup" or CONTINUATION in reading.flags):
+        silent = not reading.known or reading.call.role == "rollup" or CONTINUATION in reading.flags
+        if not usage and silent and a.LEDGER_DENIED_BY not in attributes:
             return None
         inclusivity, flags = make_consistent(usage, plan, dialect, attributes, reading)
     if reading.doubts or reading.flags or not reading.known:
@@ -124,6 +125,9 @@ def _claim(  # noqa: PLR0917 (what was worked out of one span)
     response_id = _response_id(attributes, plan) if plan.response_id else ""
     if status == "error" and not any(usage.values()):
         usage = {}
+        if a.LEDGER_DENIED_BY in attributes and not (response_id and call.response_model):
+            # Nobody answered, so it is one with nobody's answer.
+            response_id, flags = "", (*flags, DENIED)
         began = response_id and call.response_model and not reading.failed
         flags = (*flags, INTERRUPTED) if began else flags
     reported_cost = _reported_cost(attributes, plan) if plan.reported_cost else ""

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, TypeAlias
 
+import msgspec
+
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.decode import Quarantined, decode
 from spanledger.exporter.failures import Refused
@@ -201,10 +203,10 @@ def _quarantine_row(aside: Quarantined, shard: str, record: Record) -> Quarantin
 
 
 def rated(charge: Charge, book: PriceBook) -> Rated:
-    """The price in force of what a charge used. An attempt used nothing that is known, and costs nothing."""
+    """The price in force of what a charge used. An attempt used nothing that is known; a denial surely nothing."""
     claim = charge.claim
     call = claim.call
-    return book.rate(
+    found = book.rate(
         claim.usage if charge.kind == "charge" else None,
         provider=call.provider,
         model=call.response_model,
@@ -216,3 +218,4 @@ def rated(charge: Charge, book: PriceBook) -> Rated:
         account=call.account,
         duration_ms=duration_ms(claim),
     )
+    return msgspec.structs.replace(found, cost=0, state="priced", reason="") if charge.kind == "denial" else found

@@ -72,7 +72,7 @@ FROM ledger_claims FINAL WHERE rule = 'pending' ORDER BY received_at LIMIT {limi
 _OPEN: Final = f"""
 SELECT charge_id, {", ".join(POSTED_COLUMNS)}
 FROM ledger_events FINAL
-WHERE charge_id IN {_CHARGES} AND kind IN ('charge', 'attempt')
+WHERE charge_id IN {_CHARGES} AND kind IN ('charge', 'attempt', 'denial')
 AND event_id NOT IN (SELECT reverses FROM ledger_events WHERE kind = 'reversal' AND charge_id IN {_CHARGES})
 """  # noqa: S608 (our own text)
 
@@ -262,7 +262,8 @@ class LedgerTables:
             self._store.command(
                 f"INSERT INTO ledger_events ({', '.join(columns)})"  # noqa: S608 (hex digits and our own columns)
                 f" SELECT {', '.join(taken.get(name, f'`{name}`') for name in COLUMNS)} FROM ledger_events FINAL"
-                f" WHERE kind IN ('charge', 'attempt', 'adjustment') AND charge_id IN ({ids}) AND event_id NOT IN"
+                f" WHERE kind IN ('charge', 'attempt', 'denial', 'adjustment') AND charge_id IN ({ids})"
+                f" AND event_id NOT IN"
                 f" (SELECT reverses FROM ledger_events FINAL WHERE kind = 'reversal' AND charge_id IN ({ids}))"
             )
 

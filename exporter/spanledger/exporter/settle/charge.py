@@ -11,7 +11,7 @@ import msgspec
 
 from spanledger.exporter.settle.merging import merged
 from spanledger.exporter.settle.standing import Standing, response_charge_of
-from spanledger.schemas.claim import Claim
+from spanledger.schemas.claim import DENIED, Claim
 from spanledger.schemas.dialects import DIALECTS
 from spanledger.schemas.event import Quality
 
@@ -41,6 +41,9 @@ pending      a roll-up whose settling window is still open
 aggregate    a roll-up with no charge below it after the window: the only evidence there is
 """
 
+ChargeKind = Literal["charge", "attempt", "denial"]
+"""What of the kinds of ledger events settlement makes."""
+
 INTERRUPTED: Final = "interrupted"
 """Flag of a failed call whose answer had begun: something was used."""
 
@@ -54,7 +57,7 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     """What one provider response (or unit of work) used, and whom it is charged to."""
 
     charge_id: bytes
-    kind: Literal["charge", "attempt"]
+    kind: ChargeKind
     claim_ids: tuple[bytes, ...]
     claim: Claim
     """The claims made one."""
@@ -72,7 +75,7 @@ def charge_of(standings: Iterable[Standing], rule: Rule = "single") -> Charge:
     claim = merged([standing.claim for standing in voices(group)])
     return Charge(
         response_charge_of(claim) or group[0].claim_id,
-        "attempt" if is_failed_try(claim) else "charge",
+        kind_of(claim),
         tuple(map(_claim_id, group)),
         claim,
         _QUALITY_OF.get(rule) or _quality(claim),
@@ -86,7 +89,7 @@ def charge_alone(standing: Standing, rule: Rule = "single") -> Charge:
     claim, claim_id = standing.claim, standing.claim_id
     return Charge(
         (standing.response_charge if rule != "aggregate" else b"") or claim_id,
-        "attempt" if is_failed_try(claim) else "charge",
+        kind_of(claim),
         (claim_id,),
         claim,
         _QUALITY_OF.get(rule) or _quality(claim),
@@ -97,6 +100,13 @@ def charge_alone(standing: Standing, rule: Rule = "single") -> Charge:
 
 _QUALITY_OF: Final[dict[Rule, Quality]] = {"aggregate": "aggregate", "resemblance": "probable"}
 _claim_id = attrgetter("claim_id")
+
+
+def kind_of(claim: Claim) -> ChargeKind:
+    """What a call amounts to: a denial is a failed try that was never sent. Whatever used something is charged."""
+    if not is_failed_try(claim):
+        return "charge"
+    return "denial" if DENIED in claim.flags else "attempt"
 
 
 def is_failed_try(claim: Claim) -> bool:

@@ -13,6 +13,7 @@ from spanledger.exporter.settle.charge import is_failed_try
 from spanledger.exporter.settle.matching import Call, matched
 from spanledger.exporter.settle.standing import Standing, lies_in
 from spanledger.schemas import units as u
+from spanledger.schemas.claim import DENIED
 
 SpanId = tuple[str, str, str]
 
@@ -22,7 +23,9 @@ def nested(calls: Sequence[Call], rollups: Iterable[Standing]) -> tuple[list[tup
     outer_of = _without_cycles(_Links(calls, rollups).outer_calls())
     inner_of: dict[int, list[int]] = defaultdict(list)
     for inner, outer in outer_of.items():
-        if _spent(calls[inner]) or not _spent(calls[outer]):
+        # A failed try repeats no call, and a denial was never sent.
+        unlike = _denied(calls[outer]) if _spent(calls[inner]) else _spent(calls[outer])
+        if not unlike:
             inner_of[outer].append(inner)
     ids = [{standing.response_charge for standing in call} - {b""} for call in calls]
     same: list[tuple[int, int]] = []
@@ -139,3 +142,8 @@ def _usage(call: Call) -> tuple[int | None, int | None]:
 def _spent(call: Call) -> bool:
     """Whether a call used something, or may have: a failed try did not."""
     return any(not is_failed_try(standing.claim) for standing in call)
+
+
+def _denied(call: Call) -> bool:
+    """Whether a budget or a policy did not let a call go."""
+    return any(DENIED in standing.claim.flags for standing in call)

@@ -31,7 +31,7 @@ Ruling = tuple[Standing, bytes, Rule]
 
 _UNCOUNTED: Final = ""
 """The heading of a claim that is stored, and in no posting's counts."""
-_ALONE: Final[Mapping[str, str]] = {"charge": "charged", "attempt": "attempts"}
+_ALONE: Final[Mapping[str, str]] = {"charge": "charged", "attempt": "attempts", "denial": "attempts"}
 
 
 @dataclass(slots=True)

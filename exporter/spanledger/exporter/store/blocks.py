@@ -142,6 +142,24 @@ class DecisionRow(NamedTuple):
     """With the shard: the journal record that replayed it."""
 
 
+class BudgetRow(NamedTuple):
+    """One row of `ledger_budgets`: a budget as it was set at a time, or its end. Money in whole atto units."""
+
+    name: str
+    changed_at: int
+    removed: int
+    """1 ends it."""
+    scope: Mapping[str, str]
+    time_window: str
+    tz: str
+    currency: str
+    limit_amount: int
+    hard: int
+    thresholds: Sequence[int]
+    unpriced_per_million_tokens: int
+    unpriced_per_request: int
+
+
 class MarkRow(NamedTuple):
     """One row of `ledger_dirty_days`."""
 
@@ -189,6 +207,11 @@ def quarantine_block(rows: Sequence[QuarantineRow]) -> Block:
 def decisions_block(rows: Sequence[DecisionRow]) -> Block:
     """Rows of `ledger_quarantine_decisions`."""
     return _DECISIONS.encode(rows)
+
+
+def budgets_block(rows: Sequence[BudgetRow]) -> Block:
+    """Rows of `ledger_budgets`."""
+    return _BUDGETS.encode(rows)
 
 
 def marks_block(rows: Sequence[MarkRow]) -> Block:
@@ -293,6 +316,22 @@ _BOOKS: Final = _Table({"digest": "String", "loaded_at": _TIME, "name": "String"
 _MARKS: Final = _Table({"day": "Date32", "mark": _ID, "cleaned": "UInt8"})
 
 _MONEY: Final = "Nullable(Decimal(38, 18))"
+_BUDGETS: Final = _Table(
+    {
+        "name": "String",
+        "changed_at": _TIME,
+        "removed": "UInt8",
+        "scope": "Map(LowCardinality(String), String)",
+        "time_window": _WORD,
+        "tz": _WORD,
+        "currency": _WORD,
+        "limit_amount": _MONEY,
+        "hard": "UInt8",
+        "thresholds": "Array(Int64)",
+        "unpriced_per_million_tokens": _MONEY,
+        "unpriced_per_request": _MONEY,
+    },
+)
 ADJUSTMENT_TYPES: Final = {
     "tenant": _WORD,
     "adjusts": _ID,

@@ -23,6 +23,7 @@ DATABASE: Final = "spanledger"
 ENGINE_FOLDER: Final = "chdb"
 
 _POSTED_INTO: Final = (
+    "ledger_budgets",
     "ledger_claims",
     "ledger_dirty_days",
     "ledger_events",

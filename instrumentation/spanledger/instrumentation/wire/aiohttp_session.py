@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from spanledger.instrumentation.wire.admission import admit_soon
 from spanledger.instrumentation.wire.attempt import Attempt, Flow
 from spanledger.instrumentation.wire.batches import download, may_be_results
 from spanledger.instrumentation.wire.guard import failed
@@ -38,6 +39,7 @@ def _request(original: Method, content: type) -> Method:
         attempt = _begun(session, method, url, kwargs)
         if attempt is None:
             return await original(session, method, url, **kwargs)
+        await admit_soon(attempt)
         owner = Owner()
         try:
             response = await original(session, method, url, **kwargs)

@@ -21,6 +21,8 @@ from spanledger.schemas import attributes as a
 from spanledger.schemas import units as u
 from spanledger.schemas.dialects.wire import ESTIMATED, MISSING, UNIT_ATTRIBUTES
 from spanledger.schemas.ending import before_the_end
+from spanledger.schemas.errors import BudgetExceededError, PolicyDeniedError
+from spanledger.schemas.guarding import Guard, Permit, denied_by, reason_of
 
 # HTTP statuses from here on are no answer to the question.
 _REFUSED: Final = 400
@@ -31,13 +33,34 @@ _TIERS: Final = {"openai": a.OPENAI_RESPONSE_TIER, "anthropic": a.ANTHROPIC_RESP
 class Attempt:
     """What one attempt has told so far. Its methods are called by the hooks, under their guard."""
 
-    __slots__ = ("_api", "_body", "_done", "_reader", "_started_ns", "answer", "endpoint", "request", "span")
+    __slots__ = (
+        "_api",
+        "_done",
+        "_reader",
+        "_started_ns",
+        "answer",
+        "body",
+        "endpoint",
+        "guard",
+        "permit",
+        "request",
+        "span",
+    )
 
-    def __init__(self, endpoint: Endpoint, request: Request, body: bytes | None, span: AttemptSpan | None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        request: Request,
+        body: bytes | None,
+        span: AttemptSpan | None,
+        guard: Guard | None = None,
+    ) -> None:
         self.endpoint, self.request, self.span = endpoint, request, span
         self.answer = Answer()
-        self._body = body
+        self.body = body
         self._api = APIS[endpoint.api]
+        self.guard = None if self._api.free else guard
+        self.permit: Permit | None = None
         self._reader: Reader | None = None
         self._done = False
         self._started_ns = perf_counter_ns()
@@ -85,11 +108,31 @@ class Attempt:
                 kind = self.answer.error_type or ("" if error is None else _named(error))
             if kind:
                 attributes[a.ERROR_TYPE] = kind
+            if self.permit is not None:
+                self._keep_permit(self.permit, attributes, failed=bool(kind))
         except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
             failed("describe a call")
+        self._end_span(attributes, failed_call=bool(kind))
+
+    def deny(self, denial: BudgetExceededError | PolicyDeniedError) -> None:
+        """End the span of a call that is not sent, which says who denied it and why. Never raises."""
+        self._done = True
+        denied = {a.LEDGER_DENIED_BY: denied_by(denial), a.LEDGER_DENIAL_REASON: reason_of(denial)}
+        self._end_span({**denied, a.ERROR_TYPE: type(denial).__name__}, failed_call=True)
+
+    def _keep_permit(self, permit: Permit, attributes: dict[str, AttributeValue], *, failed: bool) -> None:
+        """Say what held money for this call; give that back where nothing was used."""
+        if failed and not (self.answer.usage or self.answer.response_id):
+            permit.failed()
+            return
+        permit.used()
+        if permit.reservation_id:
+            attributes[a.LEDGER_RESERVATION_ID] = permit.reservation_id
+
+    def _end_span(self, attributes: Mapping[str, AttributeValue], *, failed_call: bool) -> None:
         try:
             if self.span is not None:
-                self.span.end(attributes, failed=bool(kind))
+                self.span.end(attributes, failed=failed_call)
         except Exception:  # noqa: BLE001 (a processor of the application's that raises, here instead of an answer)
             failed("end a span")
 
@@ -124,7 +167,7 @@ class Attempt:
     def _make_do(self, attributes: dict[str, AttributeValue], *, began: bool) -> None:
         """An estimate that says so, or that the counts are missing."""
         usage = self.answer.usage
-        if self._api.characters and (number := spoken_characters(self._body)) is not None:
+        if self._api.characters and (number := spoken_characters(self.body)) is not None:
             usage[u.INPUT_CHARACTERS] = number
         elif began:
             deltas = self._reader.deltas if self._reader else 0
@@ -135,7 +178,7 @@ class Attempt:
                 attributes[a.LEDGER_USAGE_SOURCE] = MISSING
 
     def _estimate(self, usage: dict[str, int], deltas: int) -> None:
-        if u.INPUT_TOKENS not in usage and (number := estimated_input(self._body)) is not None:
+        if u.INPUT_TOKENS not in usage and (number := estimated_input(self.body)) is not None:
             usage[u.INPUT_TOKENS] = number
         usage[u.OUTPUT_TOKENS] = max(deltas, usage.get(u.OUTPUT_TOKENS, 0))
 

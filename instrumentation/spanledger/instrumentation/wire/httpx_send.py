@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from types import ModuleType
 from typing import Any, Final
 
+from spanledger.instrumentation.wire.admission import admit, admit_soon
 from spanledger.instrumentation.wire.attempt import Attempt, Flow
 from spanledger.instrumentation.wire.batches import download
 from spanledger.instrumentation.wire.guard import failed
@@ -35,6 +36,7 @@ def _sync_send(original: Method, tees: "Tees") -> Method:
         attempt = _begun(args, kwargs)
         if attempt is None:
             return original(client, *args, **kwargs)
+        admit(attempt)
         asked = _asked(attempt, args, kwargs)
         if asked is not None:
             args, kwargs = asked.args, asked.kwargs
@@ -58,6 +60,7 @@ def _async_send(original: Method, tees: "Tees") -> Method:
         attempt = _begun(args, kwargs)
         if attempt is None:
             return await original(client, *args, **kwargs)
+        await admit_soon(attempt)
         asked = _asked(attempt, args, kwargs)
         if asked is not None:
             args, kwargs = asked.args, asked.kwargs

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from spanledger.instrumentation.wire import aiohttp_session, httpx_send, requests_send, urllib3_pool, websocket
+from spanledger.instrumentation.wire.admission import guard_from
 from spanledger.instrumentation.wire.hooks import SWITCH, Hooks
 from spanledger.instrumentation.wire.meter import Meter
 from spanledger.instrumentation.wire.settings import endpoints_from
@@ -45,6 +46,7 @@ class WireInstrumentor(BaseInstrumentor):
         library = import_module(self.library)
         if SWITCH.meter is None:
             SWITCH.meter = Meter(endpoints_from(os.environ), kwargs.get("tracer_provider"), kwargs.get("only"))
+            SWITCH.meter.guard = guard_from(os.environ)
         self.hook(library, self._hooks)
         self._on.add(self.library)
 

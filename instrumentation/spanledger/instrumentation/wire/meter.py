@@ -15,6 +15,8 @@ from spanledger.schemas import attributes as a
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
+    from spanledger.schemas.guarding import Guard
+
 
 class Owner:
     """Who has taken an attempt: a library further out, for as long as it sends. httpx may run over aiohttp."""
@@ -39,6 +41,8 @@ class Meter:
         self.endpoints = endpoints
         self._only = only or None
         self._dismissed: frozenset[str] = frozenset()
+        self.guard: Guard | None = None
+        """Who is asked before a call is sent, where somebody is."""
         self._spans = Spans(trace.get_tracer(a.WIRE_SCOPE, tracer_provider=tracer_provider))
 
     def recognise(self, scheme: str, host: str, port: int | None, path: str) -> Endpoint | None:
@@ -83,7 +87,9 @@ class Meter:
         if resent and resent != "0" and (count := _resent(resent)):
             attributes[a.HTTP_RESEND_COUNT] = count
         span = self._spans.begin(name, attributes)
-        return Attempt(endpoint, request, body, span) if span is not None else None
+        if span is None and self.guard is None:
+            return None
+        return Attempt(endpoint, request, body, span, self.guard)
 
 
 def _resent(stated: str) -> int:

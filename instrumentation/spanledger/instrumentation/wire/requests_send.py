@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
+from spanledger.instrumentation.wire.admission import admit
 from spanledger.instrumentation.wire.attempt import Attempt
 from spanledger.instrumentation.wire.batches import download
 from spanledger.instrumentation.wire.guard import failed
@@ -27,6 +28,7 @@ def _send(original: Method) -> Method:
         attempt = _begun(request)
         if attempt is None:
             return original(session, request, **kwargs)
+        admit(attempt)
         owner = Owner()
         try:
             response = original(session, request, **kwargs)

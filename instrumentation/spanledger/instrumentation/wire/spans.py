@@ -38,6 +38,21 @@ _START_SPAN: Final = Tracer.start_span
 class AttemptSpan(Protocol):
     """The span of one attempt, which has begun."""
 
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """What it states so far."""
+        ...
+
+    @property
+    def resource(self) -> Mapping[str, Any]:
+        """What is stated of its process."""
+        ...
+
+    @property
+    def context(self) -> SpanContext:
+        """Its ids."""
+        ...
+
     def end(self, attributes: Mapping[str, AttributeValue], *, failed: bool) -> None:
         """State the rest and end it. Raises what a processor of the application's raises."""
         ...
@@ -82,6 +97,18 @@ class _Started:
     def __init__(self, span: Span) -> None:
         self._span = span
 
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        return getattr(self._span, "attributes", None) or {}
+
+    @property
+    def resource(self) -> Mapping[str, Any]:
+        return getattr(getattr(self._span, "resource", None), "attributes", None) or {}
+
+    @property
+    def context(self) -> SpanContext:
+        return self._span.get_span_context()
+
     def end(self, attributes: Mapping[str, AttributeValue], *, failed: bool) -> None:
         try:
             if failed:
@@ -95,7 +122,7 @@ class _Started:
 class _Late:
     """What a span will be made of. To whoever stamps it, it is a span."""
 
-    __slots__ = ("_context", "_name", "_parent", "_sdk", "_start_ns", "attributes")
+    __slots__ = ("_name", "_parent", "_sdk", "_start_ns", "attributes", "context")
 
     def __init__(
         self,
@@ -105,9 +132,13 @@ class _Late:
         parent: SpanContext | None,
         attributes: dict[str, AttributeValue],
     ) -> None:
-        self._sdk, self._name, self._context, self._parent = sdk, name, context, parent
+        self._sdk, self._name, self.context, self._parent = sdk, name, context, parent
         self.attributes = attributes
         self._start_ns = time_ns()
+
+    @property
+    def resource(self) -> Mapping[str, Any]:
+        return self._sdk.resource.attributes
 
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
         self.attributes.update(attributes)
@@ -120,7 +151,7 @@ class _Late:
         stated._dict = self.attributes  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         span = ReadableSpan(
             self._name,
-            self._context,
+            self.context,
             self._parent,
             sdk.resource,
             stated,

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType, new_class
 from typing import Any, Final
 
+from spanledger.instrumentation.wire.admission import admit
 from spanledger.instrumentation.wire.attempt import Attempt, Flow
 from spanledger.instrumentation.wire.batches import download
 from spanledger.instrumentation.wire.guard import failed
@@ -46,6 +47,7 @@ def _urlopen(original: Method) -> Method:
         attempt = _begun(pool, method, url, args, kwargs)
         if attempt is None:
             return original(pool, method, url, *args, **kwargs)
+        admit(attempt)
         owner = Owner()
         try:
             response = original(pool, method, url, *args, **kwargs)

@@ -7,7 +7,10 @@ from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.exporter.posting.unreadable import Skipped
 from spanledger.exporter.settings import Settings
+from spanledger.exporter.store.store import Table as Answer
 from spanledger.ledger.access.port import Counts
+from spanledger.ledger.budgets import Budget, BudgetState, Utilisation
+from spanledger.ledger.budgets.accounts import BudgetAccounts
 from spanledger.ledger.tables import Table, table_of
 
 
@@ -16,6 +19,10 @@ class LocalAccess:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
+        self.accounts = BudgetAccounts(
+            pipeline.store, self._query_unbounded, pipeline.settings.data, pipeline.prices.current
+        )
+        """Its budgets."""
         self._posting = False
 
     @classmethod
@@ -30,8 +37,11 @@ class LocalAccess:
 
     def query(self, sql: str) -> Table:
         """Answer one reading statement."""
-        answer = self.pipeline.store.query_user(sql)
-        return table_of(answer.columns, answer.types, answer.rows)
+        return _plain(self.pipeline.store.query_user(sql))
+
+    def _query_unbounded(self, sql: str) -> Table:
+        """Answer a reading statement of our own: none of a person's waits before it."""
+        return _plain(self.pipeline.store.query_table(sql))
 
     def post(self, *, close_window: bool = False, progress: Callable[[int], None] | None = None) -> Counts:
         """Post what waits, and bring the daily sums up to date if anything did."""
@@ -65,6 +75,22 @@ class LocalAccess:
         self.pipeline.poster.refresh_rollup()
         return skipped
 
+    def budgets(self) -> Sequence[BudgetState]:
+        """Every budget that is set, with what is spent and held of it."""
+        return self.accounts.states()
+
+    def set_budget(self, budget: Budget) -> None:
+        """Set a budget; it holds when this returns."""
+        self.accounts.set(budget)
+
+    def remove_budget(self, name: str) -> None:
+        """End a budget; its history stays."""
+        self.accounts.remove(name)
+
+    def budget_history(self, name: str, windows: int) -> Sequence[Utilisation]:
+        """What was used of a budget in its last windows."""
+        return self.accounts.history(name, windows)
+
     def post_in_background(self) -> None:
         """Post while the journal grows, until the access is closed: for whoever brings more than a handful."""
         self._posting = True
@@ -77,3 +103,7 @@ class LocalAccess:
         else:
             self.pipeline.writer.close()
             self.pipeline.store.close()
+
+
+def _plain(answer: Answer) -> Table:
+    return table_of(answer.columns, answer.types, answer.rows)

@@ -6,6 +6,7 @@ from typing import Protocol, TypeAlias
 from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.exporter.posting.unreadable import Skipped
+from spanledger.ledger.budgets import Budget, BudgetState, Utilisation
 from spanledger.ledger.tables import Table
 
 Counts: TypeAlias = Mapping[str, int]
@@ -52,6 +53,22 @@ class Access(Protocol):
 
     def skip_unreadable(self, shard: str) -> Sequence[Skipped]:
         """Pass over what cannot be read of a shard of the journal: what that was, each kept and counted."""
+        ...
+
+    def budgets(self) -> Sequence[BudgetState]:
+        """Every budget that is set, by name, with what is spent and held of it now."""
+        ...
+
+    def set_budget(self, budget: Budget) -> None:
+        """Set a budget; it holds when this returns. Raises `ConfigurationError`; nothing is changed then."""
+        ...
+
+    def remove_budget(self, name: str) -> None:
+        """End a budget; its history stays. Raises `NoBudgetError` where there is none."""
+        ...
+
+    def budget_history(self, name: str, windows: int) -> Sequence[Utilisation]:
+        """What was used of a budget in its last windows, the current one last. Raises `NoBudgetError`."""
         ...
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from contextlib import closing
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final, TypeVar, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -16,9 +16,7 @@ from spanledger.exporter.posting.unreadable import Skipped
 from spanledger.ledger.access.endpoint_file import Endpoint
 from spanledger.ledger.access.port import Counts
 from spanledger.ledger.access.wire import (
-    FAILURES,
     DiscardRequest,
-    Failure,
     Health,
     PostRequest,
     QueryRequest,
@@ -28,6 +26,10 @@ from spanledger.ledger.access.wire import (
     SkipRequest,
     StretchesRequest,
 )
+from spanledger.ledger.budgets import Budget, BudgetState, Utilisation
+from spanledger.ledger.budgets.budget import BudgetList, Terms
+from spanledger.ledger.budgets.states import History
+from spanledger.ledger.failures import FAILURES, Failure
 from spanledger.ledger.tables import Row, Table
 from spanledger.schemas import StoreUnavailableError
 
@@ -79,13 +81,33 @@ class RemoteAccess:
         """Have what cannot be read of a shard passed over."""
         return self._ask("/v1/journal/skip", SkipRequest(shard), list[Skipped])
 
+    def budgets(self) -> Sequence[BudgetState]:
+        """Every budget that is set, with what is spent and held of it."""
+        return self._ask("/v1/budgets", None, BudgetList).budgets
+
+    def set_budget(self, budget: Budget) -> None:
+        """Have a budget set."""
+        terms = Terms(**{name: getattr(budget, name) for name in Terms.__struct_fields__})
+        self._ask(f"/v1/budgets/{quote(budget.name, safe='')}", terms, BudgetState, "PUT")
+
+    def remove_budget(self, name: str) -> None:
+        """Have a budget ended."""
+        self._ask(f"/v1/budgets/{quote(name, safe='')}", None, dict[str, str], "DELETE")
+
+    def budget_history(self, name: str, windows: int) -> Sequence[Utilisation]:
+        """What was used of a budget in its last windows."""
+        return self._ask(f"/v1/budgets/{quote(name, safe='')}/history?windows={windows}", None, History).windows
+
     def close(self) -> None:
         """Nothing is held."""
 
-    def _ask(self, path: str, question: msgspec.Struct, form: type[_Answer]) -> _Answer:
+    def _ask(
+        self, path: str, question: msgspec.Struct | None, form: type[_Answer], method: str | None = None
+    ) -> _Answer:
         headers = {"authorization": f"Bearer {self.endpoint.token}", "content-type": "application/json"}
         try:
-            status, body = _exchange(self.endpoint, path, msgspec.json.encode(question), headers)
+            asked = None if question is None else msgspec.json.encode(question)
+            status, body = _exchange(self.endpoint, path, asked, headers, method=method)
         except (OSError, HTTPException) as error:
             msg = f"the spanledger serve at {self.endpoint.address} stopped answering ({error}); run the command again"
             raise StoreUnavailableError(msg) from error
@@ -105,10 +127,16 @@ def answers(endpoint: Endpoint) -> bool:
 
 
 def _exchange(
-    endpoint: Endpoint, path: str, body: bytes | None, headers: dict[str, str], timeout_s: float = ANSWER_TIMEOUT_S
+    endpoint: Endpoint,
+    path: str,
+    body: bytes | None,
+    headers: dict[str, str],
+    timeout_s: float = ANSWER_TIMEOUT_S,
+    *,
+    method: str | None = None,
 ) -> tuple[int, bytes]:
     with closing(_connection(endpoint, timeout_s)) as connection:
-        connection.request("GET" if body is None else "POST", path, body, headers)
+        connection.request(method or ("GET" if body is None else "POST"), path, body, headers)
         response = connection.getresponse()
         return response.status, response.read()
 

@@ -1,19 +1,10 @@
 """What travels between a command and the local endpoint: JSON objects, one record each."""
 
-from typing import Final
+from typing import Any
 
 import msgspec
 
-from spanledger.exporter.journal import JournalCorrupt
 from spanledger.exporter.posting.repriced import Asked, Stretch
-from spanledger.schemas import (
-    ConfigurationError,
-    NewerSchemaError,
-    SpanledgerError,
-    StoreError,
-    StoreLockedError,
-    StoreUnavailableError,
-)
 
 
 class QueryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,7 +18,7 @@ class QueryResponse(msgspec.Struct, frozen=True):
 
     columns: list[str]
     types: list[str]
-    rows: list[list[object]]
+    rows: list[list[Any]]
 
 
 class PostRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,24 +64,3 @@ class Health(msgspec.Struct, frozen=True):
     """`GET /healthz`: alive, and the holder of the token whose digest this is."""
 
     proof: str
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """Any answer but 200: the name of a public error and its sentence."""
-
-    error: str
-    message: str
-
-
-FAILURES: Final[dict[str, type[SpanledgerError]]] = {
-    error.__name__: error
-    for error in (
-        ConfigurationError,
-        NewerSchemaError,
-        SpanledgerError,
-        StoreError,
-        StoreLockedError,
-        StoreUnavailableError,
-    )
-} | {JournalCorrupt.__name__: SpanledgerError}
-"""Public errors by name: a command behind the endpoint fails as it would before the store itself."""

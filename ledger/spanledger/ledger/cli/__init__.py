@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "forecast": ("forecast", "show what this month has cost, and what it will have cost"),
     "sql": ("sql", "answer one reading SQL statement over the ledger's tables and views"),
     "prices": ("prices", "list, show, add, import and compare prices; rate the ledger again"),
+    "budgets": ("budgets", "set, list and check budgets; what was used of them, window by window"),
     "explain": ("explain", "show how an event came to be: claims, rule, prices, arithmetic"),
     "keys": ("keys", "create, list and revoke the keys of who may send and ask"),
     "quarantine": ("quarantine", "list, show, replay and discard what could not be booked"),
@@ -47,6 +48,7 @@ _EXTRA_MODULES: Final = (
     "opentelemetry.exporter.otlp.proto.grpc",
     "opentelemetry.exporter.otlp.proto.http",
     "rich",
+    "starlette",
     "uvicorn",
     "yaml",
 )

@@ -15,6 +15,8 @@ from spanledger.ledger.queries.sources import Source, Span
 
 # An event without a cost belongs to no currency yet: it must not open a row of its own (see `folding`).
 _CURRENCY: Final = "if(isNull(cost), '', currency)"
+# What was never sent is no use of anything, and not in the daily sums either: whoever counts denials asks for the kind.
+_SENT: Final = "kind != 'denial'"
 _REVENUE_CURRENCY: Final = "if(isNull(revenue), '', revenue_currency)"
 
 
@@ -55,13 +57,13 @@ def keyed_sql(asked: Question, keys: Sequence[str]) -> str:
 
 def where_sql(asked: Question) -> str:
     """The question's filter and bounds over events, with WHERE; empty for all of them."""
-    return _where(asked, [_within([(asked.since_ns, asked.until_ns)])])
+    return _where(asked, [_within([(asked.since_ns, asked.until_ns)]), _sent(asked)])
 
 
 def _of_events(asked: Question, spans: Iterable[Span], keys: Sequence[str]) -> str:
     currencies = [_CURRENCY, _REVENUE_CURRENCY][: 1 + sold(asked)]
     sums = [f"{SUMS[name].of_events} AS s_{name}" for name in sums_behind(asked.measures)]
-    return _grouped([*keys, *currencies], sums, f"ledger_events FINAL{_where(asked, [_within(spans)])}")
+    return _grouped([*keys, *currencies], sums, f"ledger_events FINAL{_where(asked, [_within(spans), _sent(asked)])}")
 
 
 def _of_days(asked: Question, days: tuple[date | None, date | None], dirty: tuple[date, ...]) -> str:
@@ -96,6 +98,10 @@ def _where(asked: Question, conditions: list[str]) -> str:
         named.append(f"tenant IN ({', '.join(map(literal, sorted(asked.tenants)))})" if asked.tenants else "0")
     told = [*named, *filter(None, conditions)]
     return f" WHERE {' AND '.join(told)}" if told else ""
+
+
+def _sent(asked: Question) -> str:
+    return "" if "kind" in (*asked.by, *(name for name, _ in asked.where)) else _SENT
 
 
 def _within(spans: Iterable[Span]) -> str:

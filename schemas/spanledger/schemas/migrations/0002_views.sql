@@ -65,6 +65,15 @@ WHERE c.kind = 'charge';
 CREATE OR REPLACE VIEW attempts AS
 SELECT * EXCEPT (kind) FROM open_events WHERE kind = 'attempt';
 
+-- Calls that a budget or a policy did not let go: nothing was sent, and nothing is charged.
+CREATE OR REPLACE VIEW denials AS
+SELECT
+    d.* EXCEPT (kind),
+    d.metadata['denied_by'] AS denied_by,
+    d.metadata['denial_reason'] AS denial_reason
+FROM open_events AS d
+WHERE d.kind = 'denial';
+
 -- One row per priced line of an open charge. An adjusted charge also has the lines it was booked with, and the same
 -- negative: quantities and amounts add up.
 CREATE OR REPLACE VIEW charge_lines AS
@@ -248,6 +257,8 @@ SELECT
         AND e.event_id NOT IN (SELECT r.reverses FROM ledger_events AS r WHERE r.kind = 'reversal')
     )) AS error_attempts
 FROM ledger_events AS e FINAL
+-- What was never sent would make a row of its own, and a sum of nothing out of an unknown one.
+WHERE e.kind != 'denial'
 GROUP BY day, tenant, environment, team, project, cost_center, provider, model, currency;
 
 -- The same sums, recomputed beforehand for clean days and live for dirty ones. `duration_ms` is the requests' total.

@@ -323,3 +323,12 @@ def test_an_answer_says_what_it_used() -> None:
     assert [second.get(name) for name in counts] == [8, 7, 2, 1]
     assert [third.get(name) for name in counts] == [None] * 4
     assert (third[a.ERROR_TYPE], third[a.REQUEST_MODEL]) == ("ZeroDivisionError", "gpt-4o")
+
+
+def test_work_names_the_reservation_it_was_made_under() -> None:
+    """As a dimension like any other, by which a budget finds what was held for it."""
+    with taking() as taken:
+        track("ocr", "scan", 12, "pages", reservation_id="r-1")
+        with recording("ocr", "scan", reservation_id="r-2"):
+            pass
+    assert [said[a.LEDGER_RESERVATION_ID] for said in taken.said()] == ["r-1", "r-2"]

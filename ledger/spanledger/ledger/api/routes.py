@@ -1,0 +1,18 @@
+"""Every route of the API, in the order of the OpenAPI document. A part of the ledger adds its own list here."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from spanledger.ledger.api import budgets, events, owning, prices, reports
+from spanledger.ledger.api.openapi import describing
+from spanledger.ledger.api.route import AnyRoute
+
+_ROUTES: Final[Sequence[AnyRoute]] = (
+    *reports.ROUTES,
+    *events.ROUTES,
+    *prices.ROUTES,
+    *budgets.ROUTES,
+    *owning.ROUTES,
+)
+
+ROUTES: Final[Sequence[AnyRoute]] = (*_ROUTES, describing(_ROUTES))
