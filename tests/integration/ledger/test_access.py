@@ -10,6 +10,7 @@ import pytest
 from support.commands import Serve, answer, run, serving
 from support.otlp import chat, request, span
 
+from spanledger.ledger import Client
 from spanledger.ledger.access.endpoint_file import find
 
 REVOKED_S_MAX = 10.0
@@ -126,6 +127,25 @@ def test_the_tenant_of_a_key_pays_whatever_the_span_says(asking: Asking) -> None
     assert asking.post(asking.server.http, "/v1/traces", body, asking.keys["ingest"])[0] == 200
     rows = answer("sql", "--store", asking.store, "SELECT tenant FROM charges WHERE response_id = 'chatcmpl-spoofed'")
     assert rows == [{"tenant": "acme"}]
+
+
+def test_a_reader_of_one_tenant_reads_its_own_over_http(asking: Asking) -> None:
+    """What was sent by either is told to a reader of both, and each reader of one its own, by the client."""
+    own = request(span(chat(gen_ai__response__id="chatcmpl-own", ledger__tenant="acme"), trace_id=7))
+    other = request(span(chat(gen_ai__response__id="chatcmpl-other", ledger__tenant="globex"), trace_id=8))
+    for body in (own, other):
+        assert asking.post(asking.server.http, "/v1/traces", body, asking.keys["ingest all"])[0] == 200
+    assert asking.post(asking.server.api, "/v1/post", b"{}", asking.keys["admin"])[0] == 200
+    mine, everybody = (Client(f"http://{asking.server.api}", asking.keys[who]) for who in ("read acme", "read all"))
+    assert {row["tenant"] for row in mine.report("tenant")} == {"acme"}
+    assert {"acme", "globex"} <= {row["tenant"] for row in everybody.report("tenant")}
+    assert {each.tenant for each in mine.events(newest=True)} == {"acme"}
+    [theirs] = everybody.events(where={"response_id": "chatcmpl-other"})
+    assert mine.event(theirs.event_id) is None
+    explained = everybody.event(theirs.event_id)
+    assert explained is not None
+    assert (explained.event.tenant, len(explained.claims), explained.adds_up) == ("globex", 1, True)
+    assert mine.prices(model="gpt-4o", provider="openai")
 
 
 def test_no_key_is_ever_logged(asking: Asking) -> None:

@@ -163,15 +163,11 @@ async def _left(receive: _Receive) -> None:
 
 async def _body(scope: _Scope, receive: _Receive) -> bytes:
     """The request's body. Raises `TooLarge`, `Transient` when it is late, `LeftError` when it will not come."""
-    body = bytearray()
     length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    body, more = bytearray(), True
     try:
         async with asyncio.timeout(BODY_S_MAX):
-            more = True
-            while more:
-                if len(body) > BODY_BYTES_MAX or (length.isdigit() and int(length) > BODY_BYTES_MAX):
-                    msg = f"a question is at most {BODY_BYTES_MAX} bytes"
-                    raise TooLarge(msg)
+            while more and not _too_long(length, body):
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     msg = "whoever asked has left"
@@ -181,10 +177,14 @@ async def _body(scope: _Scope, receive: _Receive) -> bytes:
     except TimeoutError as error:
         msg = f"the body did not arrive within {BODY_S_MAX:g} s"
         raise Transient(msg) from error
-    if len(body) > BODY_BYTES_MAX:
+    if _too_long(length, body):
         msg = f"a question is at most {BODY_BYTES_MAX} bytes"
         raise TooLarge(msg)
     return bytes(body)
+
+
+def _too_long(length: bytes, body: bytearray) -> bool:
+    return len(body) > BODY_BYTES_MAX or (length.isdigit() and int(length) > BODY_BYTES_MAX)
 
 
 async def _not_found(request: Request, failure: Exception) -> Response:

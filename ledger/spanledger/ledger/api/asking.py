@@ -15,6 +15,8 @@ from spanledger.schemas import ConfigurationError
 
 PARAMETERS_MAX: Final = 200
 """More than any question has; the length of all is bounded by the head of the request."""
+VALUE_CHARS_MAX: Final = 1_024
+"""Longer than any word of the ledger that people ask by; a sentence about it stays one."""
 KEYS: Final = "keys"
 """In the `extra` of a mapping's annotation: the keys it may have."""
 
@@ -27,6 +29,9 @@ def asked_of_query(form: type[_Asked], query: bytes) -> _Asked:
     values: dict[str, object] = {}
     for name, value in _pairs(query):
         field, dot, key = name.partition(".")
+        if len(value) > VALUE_CHARS_MAX:
+            msg = f"{_shown(name)} is longer than {VALUE_CHARS_MAX} characters"
+            raise ConfigurationError(msg)
         if dot and field in mappings:
             if mappings[field] and key not in mappings[field]:
                 msg = f"{name} is no parameter: after {field}. there can be {', '.join(mappings[field])}"

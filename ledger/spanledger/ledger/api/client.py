@@ -129,7 +129,7 @@ class Client:
 
     def budgets(self) -> list[BudgetState]:
         """Every budget that this key may know of, as it stands."""
-        return self._get("/v1/budgets", [], list[BudgetState])
+        return self._get("/v1/budgets", [], dict[str, list[BudgetState]])["budgets"]
 
     def budget(self, name: str) -> BudgetState | None:
         """One of them; None if there is none."""

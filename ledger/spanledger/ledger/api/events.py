@@ -5,6 +5,7 @@ only added, so a page that was read stays what it is; what is posted later with 
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Final, cast
 
 import msgspec
@@ -53,16 +54,16 @@ def _events(context: Context, asked: EventsAsked) -> EventPage:
         *(f"{name} IN ({', '.join(map(literal, values))})" for name, values in asked.where.items()),
         *([_beyond(place, newest=asked.newest)] if place else []),
     ]
-    found = _of(context, conditions, newest=asked.newest, limit=asked.limit + 1)
-    events = found[: asked.limit]
-    more = cursor_of(_Place(events[-1].event_id, events[-1].tenant), asked) if len(found) > len(events) else None
-    return EventPage(events=events, next_cursor=more)
+    events, more = _of(context, conditions, newest=asked.newest, limit=asked.limit)
+    last = _Place(events[-1].event_id, events[-1].tenant) if more and events else None
+    return EventPage(events=events, next_cursor=cursor_of(last, asked) if last else None)
 
 
 def _event(context: Context, _: Nothing) -> ExplainedEvent:
     wanted = context.path["event_id"].strip().lower()
     known = len(wanted) == _ID_HEX_CHARS and set(wanted) <= set("0123456789abcdef")
-    found = _of(context, [f"event_id = unhex('{wanted}')", *only(context.tenants)], limit=1) if known else []
+    of = [f"event_id = unhex('{wanted}')", *only(context.tenants)]
+    found = _of(context, of, newest=False, limit=1)[0] if known else []
     if not found:
         msg = f"no event has the id {wanted[:_ID_HEX_CHARS]!r}"
         raise NotFoundError(msg)
@@ -87,20 +88,35 @@ def _claim(context: Context, seen: ClaimSeen) -> dict[str, Value]:
     return {"claim_id": seen.claim_id, "rule": seen.rule, **shown}
 
 
-def _of(context: Context, conditions: Sequence[str], *, newest: bool = False, limit: int) -> list[Event]:
-    """The first events, in the order of their ids, that fulfil the conditions."""
-    table = context.query(events_sql(conditions, newest=newest, limit=limit))
-    return [event_of(record, context.tenants) for record in table.records()]
+def _of(context: Context, conditions: Sequence[str], *, newest: bool, limit: int) -> tuple[list[Event], bool]:
+    """The first events, by their ids, that fulfil the conditions; and whether there may be more.
+
+    Two versions of an event, which differ in nothing that a condition names, are one; most have one.
+    """
+    looked_at = 2 * (limit + 1)
+    keys = context.query(keys_sql(conditions, newest=newest, limit=looked_at)).rows
+    known = dict.fromkeys(keys)
+    shown = set(islice(known, limit))
+    if not shown:
+        return [], False
+    page = keys_sql(conditions, newest=newest, limit=sum(key in shown for key in keys))
+    table = context.query(_rows_sql(page, newest=newest))
+    events = [event_of(record, context.tenants) for record in table.records()]
+    # What was posted between the two statements may stand before the others: a page has its size all the same.
+    return events[:limit], len(known) > limit or len(keys) == looked_at
 
 
-def events_sql(conditions: Sequence[str], *, newest: bool, limit: int) -> str:
-    """The query of a page. Versions of an event differ in nothing that a condition names: the key needs no FINAL."""
+def keys_sql(conditions: Sequence[str], *, newest: bool, limit: int) -> str:
+    """The first keys: the narrow columns alone, and nothing that would have to see all of them first."""
     way = "DESC" if newest else "ASC"
-    order = f"ORDER BY event_id {way}, tenant {way}"
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    keys = f"SELECT DISTINCT tenant, event_id FROM ledger_events{where} {order} LIMIT {limit}"  # noqa: S608
-    columns = ", ".join(_column(name) for name in COLUMNS)
     # Values are literals; all else is from the tables above.
+    return f"SELECT tenant, event_id FROM ledger_events{where} ORDER BY event_id {way}, tenant {way} LIMIT {limit}"  # noqa: S608
+
+
+def _rows_sql(keys: str, *, newest: bool) -> str:
+    way = "DESC" if newest else "ASC"
+    columns = ", ".join(_column(name) for name in COLUMNS)
     rows = f"ledger_events AS e FINAL WHERE (e.tenant, e.event_id) IN ({keys})"
     return f"SELECT {columns} FROM {rows} ORDER BY e.event_id {way}, e.tenant {way}"  # noqa: S608
 

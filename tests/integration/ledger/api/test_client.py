@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from collections.abc import Generator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -32,14 +34,14 @@ def _reserve(_: Context, asked: Reserve) -> Reservation:
 
 
 def _settle(context: Context, asked: Settle) -> Reservation:
-    if context.path["reservation_id"] != "r-1":
+    if context.path["id"] != "r-1":
         msg = "no reservation has this id"
         raise NotFoundError(msg)
     return Reservation(reservation_id="r-1", state="settled", amount=asked.amount)
 
 
 def _release(context: Context, _: Nothing) -> Reservation:
-    return Reservation(reservation_id=context.path["reservation_id"], state="released")
+    return Reservation(reservation_id=context.path["id"], state="released")
 
 
 _ROOM: list[AnyRoute] = [
@@ -55,8 +57,8 @@ _ROOM: list[AnyRoute] = [
     )
     for path, asked, answer in (
         ("", Reserve, _reserve),
-        ("/{reservation_id}/settle", Settle, _settle),
-        ("/{reservation_id}/release", Nothing, _release),
+        ("/{id}/settle", Settle, _settle),
+        ("/{id}/release", Nothing, _release),
     )
 ]
 """Answers to reservations, each of a kind."""
@@ -165,3 +167,13 @@ def test_what_is_wrong_is_a_public_error(api: Api, client: Client, monkeypatch: 
         Client("http://127.0.0.1:9", "key", timeout_s=5).report()
     monkeypatch.setitem(os.environ, "SPANLEDGER_API_KEY", api.key("acme"))
     assert len(Client(f"http://{api.address}").report("model")) == 5
+
+
+def test_the_client_needs_nothing_of_the_server_s() -> None:
+    """It is of the base installation: no engine, no web framework, no price catalogue is loaded with it."""
+    program = (
+        "import sys; from spanledger.ledger import Client; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    extras = {"chdb", "clickhouse_connect", "genai_prices", "grpc", "rich", "starlette", "uvicorn", "yaml", "requests"}
+    assert extras & set(told.stdout.split()) == set()

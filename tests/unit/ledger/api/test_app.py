@@ -67,6 +67,11 @@ class Desk:
             self.noted.set()
         return {}
 
+    def note(self, _: Context, __: Nothing) -> dict[str, int]:
+        """Remember that it was begun."""
+        self.asked.append("noted")
+        return {}
+
     def fail(self, _: Context, __: Nothing) -> dict[str, int]:
         """A bug."""
         msg = "the secret text of a prompt"
@@ -95,6 +100,7 @@ class Desk:
         return [
             route("/wait", self.wait),
             route("/twice", self.twice),
+            route("/note", self.note),
             route("/fail", self.fail),
             route("/quick", self.quick, Lane.QUICK),
             route("/quick", self.quick, Lane.QUICK, "POST"),
@@ -152,7 +158,7 @@ def test_the_store_is_asked_by_a_few_at_a_time(desk: Desk, served: Served) -> No
 def test_who_leaves_while_waiting_is_not_asked_for(desk: Desk, served: Served) -> None:
     """The store does nothing for nobody."""
     with _all_hands(served, desk) as waiting:
-        with served.sent("/twice"):
+        with served.sent("/note"):
             assert served.ask("/quick")[0].status == 200
         # The loop has seen it leave when it answers what was sent after it left.
         assert served.ask("/quick")[0].status == 200

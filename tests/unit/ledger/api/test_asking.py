@@ -49,6 +49,7 @@ def test_every_shape_of_a_parameter_is_read() -> None:
         (b"name=%ff", "percent-encoded UTF-8"),
         (b"name=\xc3\xa9", "percent-encoded UTF-8"),
         (b"&".join([b"by=a"] * (PARAMETERS_MAX + 1)), f"at most {PARAMETERS_MAX} parameters"),
+        (b"name=" + b"a" * 1_025, "name is longer than 1024 characters"),
         (b"a%0ab=1", "a\\nb is no parameter"),
     ],
 )
