@@ -17,6 +17,7 @@ COMMANDS = (
     "forecast",
     "sql",
     "prices",
+    "budgets",
     "explain",
     "keys",
     "quarantine",

@@ -7,7 +7,6 @@ from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.exporter.posting.unreadable import Skipped
 from spanledger.exporter.settings import Settings
-from spanledger.exporter.store.store import Table as Answer
 from spanledger.ledger.access.port import Counts
 from spanledger.ledger.budgets import Budget, BudgetState, Utilisation
 from spanledger.ledger.budgets.accounts import BudgetAccounts
@@ -37,11 +36,13 @@ class LocalAccess:
 
     def query(self, sql: str) -> Table:
         """Answer one reading statement."""
-        return _plain(self.pipeline.store.query_user(sql))
+        answer = self.pipeline.store.query_user(sql)
+        return table_of(answer.columns, answer.types, answer.rows)
 
     def _query_unbounded(self, sql: str) -> Table:
         """Answer a reading statement of our own: none of a person's waits before it."""
-        return _plain(self.pipeline.store.query_table(sql))
+        answer = self.pipeline.store.query_table(sql)
+        return table_of(answer.columns, answer.types, answer.rows)
 
     def post(self, *, close_window: bool = False, progress: Callable[[int], None] | None = None) -> Counts:
         """Post what waits, and bring the daily sums up to date if anything did."""
@@ -103,7 +104,3 @@ class LocalAccess:
         else:
             self.pipeline.writer.close()
             self.pipeline.store.close()
-
-
-def _plain(answer: Answer) -> Table:
-    return table_of(answer.columns, answer.types, answer.rows)
