@@ -47,7 +47,7 @@ def path(env: Mapping[str, str], name: str) -> Path | None:
     return Path(text).expanduser().absolute() if text else None
 
 
-def secret(env: Mapping[str, str], name: str) -> bytes:
+def secret(env: Mapping[str, str], name: str, bytes_min: int = SECRET_BYTES_MIN) -> bytes:
     """The contents of the file that a setting names, which nobody else may read; empty if it names none."""
     if not (stated := env.get(name, "")):
         return b""
@@ -61,7 +61,7 @@ def secret(env: Mapping[str, str], name: str) -> bytes:
     if is_shared:
         msg = f"{name} {stated!r} can be read or written by everybody: run chmod 600 on it"
         raise ConfigurationError(msg)
-    if len(held) < SECRET_BYTES_MIN:
-        msg = f"{name} {stated!r} must hold at least {SECRET_BYTES_MIN} bytes, such as openssl rand -hex 32 makes"
+    if len(held) < bytes_min:
+        msg = f"{name} {stated!r} must hold at least {bytes_min} bytes, such as openssl rand -hex 32 makes"
         raise ConfigurationError(msg)
     return held

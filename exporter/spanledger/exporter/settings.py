@@ -82,6 +82,8 @@ class Settings:
     """The secret under which persons are renamed before anything is written; empty keeps their names."""
     pseudonym_agents: bool = False
     """Whether agents are renamed, too."""
+    alerts: Path | None = None
+    """The file that says what is told to whom; without one, nothing is."""
     access: AccessSettings = field(default_factory=AccessSettings)
     """Who may come in."""
 
@@ -133,6 +135,7 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
         log_level=_log_level(env),
         pseudonym_key=secret(env, "SPANLEDGER_PSEUDONYM_KEY_FILE"),
         pseudonym_agents=switch(env, "SPANLEDGER_PSEUDONYM_AGENTS"),
+        alerts=_file(flags.get("alerts") or env.get("SPANLEDGER_ALERTS", "")),
         access=read_access(
             env, _beside(store, data, "keys.sqlite"), insecure_public=bool(flags.get("insecure_public"))
         ),
@@ -189,6 +192,10 @@ def _price_places(stated: str) -> tuple[Path, ...]:
 def _beside(store: str, data: Path, name: str) -> Path:
     """`STORE/name`, or for a ClickHouse store a path beside the journal, named after it."""
     return data.with_name(f"{data.name}-{name}") if is_clickhouse(store) else Path(store) / name
+
+
+def _file(stated: str) -> Path | None:
+    return Path(stated).expanduser().absolute() if stated else None
 
 
 def _address(flag: str, text: str | None, port_default: int) -> Address:

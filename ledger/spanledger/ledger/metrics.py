@@ -3,7 +3,7 @@
 The first family is the accounting invariant: `accepted` is the sum of all other outcomes, at every scrape.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, TypeAlias, cast
 
@@ -16,7 +16,7 @@ from spanledger.exporter.journal import shards
 from spanledger.exporter.prices import PriceShelf
 from spanledger.ledger.accounts import Query, accounts, in_quarantine
 
-_Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily
+Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily
 
 _REQUESTS: Final = (
     "SELECT sum(requests), sum(unpriced_requests), sum(estimated_requests), sum(missing_requests),"
@@ -25,25 +25,29 @@ _REQUESTS: Final = (
 _IN_DOUBT: Final = ("unpriced", "estimated", "missing", "probable")
 
 
-def exposition(query: Query, journal: Path, prices: PriceShelf) -> tuple[str, bytes]:
-    """The metrics of an open ledger: content type and text. Raises what `query` raises."""
+def exposition(
+    query: Query, journal: Path, prices: PriceShelf, more: Callable[[], Iterable[Family]] | None = None
+) -> tuple[str, bytes]:
+    """The metrics of an open ledger, and `more`: content type and text. Raises what `query` raises."""
     registry = CollectorRegistry()
-    registry.register(_Families([*_families(query, journal, prices_refused=bool(prices.problem))]))
+    registry.register(
+        _Families([*_families(query, journal, prices_refused=bool(prices.problem)), *(more() if more else ())])
+    )
     return CONTENT_TYPE_LATEST, generate_latest(registry)
 
 
 class _Families(Collector):
     """Families that are already known."""
 
-    def __init__(self, families: list[_Family]) -> None:
+    def __init__(self, families: list[Family]) -> None:
         self._families = families
 
-    def collect(self) -> list[_Family]:
+    def collect(self) -> list[Family]:
         """All of them."""
         return self._families
 
 
-def _families(query: Query, journal: Path, *, prices_refused: bool) -> Iterator[_Family]:
+def _families(query: Query, journal: Path, *, prices_refused: bool) -> Iterator[Family]:
     sums = accounts(query)
     spans = CounterMetricFamily("spanledger_spans", "Spans posted, by where they ended", labels=("outcome",))
     for outcome, count in {"accepted": sums.accepted, **sums.outcomes}.items():

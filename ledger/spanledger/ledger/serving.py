@@ -29,6 +29,9 @@ from spanledger.exporter.receiver.tls import digest_of, server_context
 from spanledger.exporter.settings import Address, Settings
 from spanledger.ledger.access.endpoint_file import Endpoint, folder_of, leave
 from spanledger.ledger.access.local import LocalAccess
+from spanledger.ledger.alerts.file import read_alerts
+from spanledger.ledger.alerts.settings import AlertSettings
+from spanledger.ledger.alerts.watch import Watch, watching
 from spanledger.ledger.api.app import create_app
 from spanledger.ledger.api.route import Services
 from spanledger.ledger.api.routes import ROUTES
@@ -53,9 +56,10 @@ def serve(settings: Settings, tell: Tell) -> None:
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     opa = read_opa(os.environ)
     doors = [("--grpc", settings.grpc), ("--http", settings.http), ("--api", settings.api)]
+    alerts = read_alerts(settings.alerts, os.environ) if settings.alerts else None
     guarded = guard(settings, doors, Owner(token, Credential(ANY_SCOPE, settings.tenant)))
     try:
-        asyncio.run(_serve(open_pipeline(settings), _Terms(settings, guarded, token, opa), tell))
+        asyncio.run(_serve(open_pipeline(settings), _Terms(settings, guarded, token, opa, alerts), tell))
     finally:
         guarded.api.close()
 
@@ -70,6 +74,7 @@ class _Terms:
     """The owner's."""
     opa: OpaSettings | None
     """Who decides before a call, if anybody."""
+    alerts: AlertSettings | None
 
 
 async def open_doors(pipeline: Pipeline, settings: Settings, authenticator: Authenticator | None = None) -> Receiver:
@@ -100,7 +105,8 @@ async def _take_and_answer(pipeline: Pipeline, terms: _Terms, stopping: asyncio.
 
 async def _answer(pipeline: Pipeline, terms: _Terms, access: LocalAccess, stopping: asyncio.Event, tell: Tell) -> None:
     settings = terms.settings
-    edge, endpoint = await _open_endpoint(pipeline, terms, access)
+    watch = Watch(terms.alerts, access.query, settings.data, budgets=access.accounts.states) if terms.alerts else None
+    edge, endpoint = await _open_endpoint(pipeline, terms, access, watch)
     try:
         receiver = await open_doors(pipeline, settings, terms.guarded.otlp)
     except BaseException:
@@ -115,7 +121,8 @@ async def _answer(pipeline: Pipeline, terms: _Terms, access: LocalAccess, stoppi
             f"spanledger ready grpc={receiver.grpc_address} http={receiver.http_address}"
             f" api={urlsplit(published.address).netloc} store={published.store}"
         )
-        await until_over(stopping, pipeline.writer.failed.is_set)
+        async with watching(watch):
+            await until_over(stopping, pipeline.writer.failed.is_set)
     tell("stopping: finishing requests, then posting what waits")
     await receiver.drain(GRACE_SECONDS)
     await edge.drain(GRACE_SECONDS)
@@ -124,7 +131,9 @@ async def _answer(pipeline: Pipeline, terms: _Terms, access: LocalAccess, stoppi
         raise StoreUnavailableError(msg)
 
 
-async def _open_endpoint(pipeline: Pipeline, terms: _Terms, access: LocalAccess) -> tuple[HttpEdge, Endpoint]:
+async def _open_endpoint(
+    pipeline: Pipeline, terms: _Terms, access: LocalAccess, watch: Watch | None
+) -> tuple[HttpEdge, Endpoint]:
     settings = terms.settings
     try:
         check_free(settings.api)
@@ -139,7 +148,7 @@ async def _open_endpoint(pipeline: Pipeline, terms: _Terms, access: LocalAccess)
     )
 
     def metrics() -> tuple[str, bytes]:
-        return exposition(access.query, settings.data, pipeline.prices)
+        return exposition(access.query, settings.data, pipeline.prices, watch.families if watch else None)
 
     tls = settings.access.tls
     # The owner's commands have a token and no certificate.

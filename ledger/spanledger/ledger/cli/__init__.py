@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "prices": ("prices", "list, show, add, import and compare prices; rate the ledger again"),
     "budgets": ("budgets", "set, list and check budgets; what was used of them, window by window"),
     "explain": ("explain", "show how an event came to be: claims, rule, prices, arithmetic"),
+    "alerts": ("alerts", "list what was told; send each channel a test message"),
     "keys": ("keys", "create, list and revoke the keys of who may send and ask"),
     "quarantine": ("quarantine", "list, show, replay and discard what could not be booked"),
     "journal": ("journal", "inspect the journals, and go on behind what of them is damaged"),

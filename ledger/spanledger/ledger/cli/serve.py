@@ -2,6 +2,7 @@
 
 import argparse
 
+from spanledger.ledger.cli.alerts import add_alerts
 from spanledger.ledger.cli.console import tell
 from spanledger.ledger.cli.options import add_store, settings_of
 
@@ -17,6 +18,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             flag, metavar="[HOST:]PORT", help=f"{what}; loopback unless HOST is given, 0 is any free port ({default})"
         )
+    add_alerts(parser)
     parser.add_argument(
         "--insecure-public",
         action="store_const",
