@@ -15,7 +15,12 @@ FLOORS: Final = ("schemas", "exporter", "instrumentation", "ledger")
 FUNCTION_LINES_MAX: Final = 70
 MODULE_LINES_MAX: Final = 400
 
-SDK_USERS: Final = ("spanledger.instrumentation", "spanledger.exporter.inprocess", "spanledger.ledger.demo")
+SDK_USERS: Final = (
+    "spanledger.instrumentation",
+    "spanledger.exporter.inprocess",
+    "spanledger.ledger.demo",
+    "spanledger.ledger.predecessors",
+)
 
 # Names on the wire belong to the contract: whoever needs one imports it from `spanledger.schemas`.
 ATTRIBUTE_NAME: Final = re.compile(r"(gen_ai|ledger|openinference|langfuse|traceloop|llm|ai)\.[a-z_]+(\.[a-z_]+)*\.?")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from spanledger.instrumentation.attributing import AttributionSpanProcessor, attribution
-    from spanledger.instrumentation.instrumenting import instrument, patch_anthropic, patch_openai, uninstrument
+    from spanledger.instrumentation.instrumenting import (
+        instrument,
+        patch_anthropic,
+        patch_google,
+        patch_openai,
+        uninstrument,
+        unpatch_anthropic,
+        unpatch_google,
+        unpatch_openai,
+    )
     from spanledger.instrumentation.work.answers import track_llm
     from spanledger.instrumentation.work.calls import LLMEvent, track_cost
     from spanledger.instrumentation.work.decorating import record
@@ -28,6 +37,7 @@ __all__ = [
     "get_tracker",
     "instrument",
     "patch_anthropic",
+    "patch_google",
     "patch_openai",
     "record",
     "recording",
@@ -35,11 +45,23 @@ __all__ = [
     "track_cost",
     "track_llm",
     "uninstrument",
+    "unpatch_anthropic",
+    "unpatch_google",
+    "unpatch_openai",
 ]
 
 _HOMES: Final = {
     "attributing": ("AttributionSpanProcessor", "attribution"),
-    "instrumenting": ("instrument", "patch_anthropic", "patch_openai", "uninstrument"),
+    "instrumenting": (
+        "instrument",
+        "patch_anthropic",
+        "patch_google",
+        "patch_openai",
+        "uninstrument",
+        "unpatch_anthropic",
+        "unpatch_google",
+        "unpatch_openai",
+    ),
     "work.answers": ("track_llm",),
     "work.calls": ("LLMEvent", "track_cost"),
     "work.decorating": ("record",),

@@ -78,6 +78,26 @@ def patch_anthropic() -> None:
     instrument("anthropic")
 
 
+def patch_google() -> None:
+    """Meter what is called the way Gemini is: the predecessor's name of `instrument("google")`."""
+    instrument("google")
+
+
+def unpatch_openai() -> None:
+    """Meter it no more."""
+    uninstrument("openai")
+
+
+def unpatch_anthropic() -> None:
+    """Meter it no more."""
+    uninstrument("anthropic")
+
+
+def unpatch_google() -> None:
+    """Meter it no more."""
+    uninstrument("google")
+
+
 def _switch_on(
     instrumentor: "WireInstrumentor", tracer_provider: "TracerProvider | None", only: frozenset[str]
 ) -> None:

@@ -38,6 +38,8 @@ from spanledger.ledger.api.routes import ROUTES
 from spanledger.ledger.denials import recorder
 from spanledger.ledger.metrics import exposition
 from spanledger.ledger.policy import OpaSettings, PolicyServer, read_opa
+from spanledger.ledger.sinks.running import feeding
+from spanledger.ledger.sinks.settings import sinks_of
 from spanledger.schemas import StoreUnavailableError
 
 GRACE_SECONDS: Final = 10.0
@@ -95,11 +97,13 @@ async def _serve(pipeline: Pipeline, terms: _Terms, tell: Tell) -> None:
 
 
 async def _take_and_answer(pipeline: Pipeline, terms: _Terms, stopping: asyncio.Event, tell: Tell) -> None:
-    # Broken price files stop a server before it promises anything.
+    # Broken price files and wrong sinks stop a server before it promises anything.
     pipeline.prices.current()
+    sinks = sinks_of()
     access = LocalAccess(pipeline)
     decide = PolicyServer(terms.opa).decide if terms.opa else None
-    with access.accounts.kept(decide=decide, denied=recorder(pipeline.writer, terms.settings.tenant)):
+    feeds = feeding(access.query, sinks, terms.settings.data)
+    with access.accounts.kept(decide=decide, denied=recorder(pipeline.writer, terms.settings.tenant)), feeds:
         await _answer(pipeline, terms, access, stopping, tell)
 
 

@@ -107,7 +107,7 @@ def test_an_unpriced_charge_gets_its_price_once(any_store: Store) -> None:
         requests = "request_count" if table.startswith("token") else "requests"
         assert store.query(f"SELECT sum({requests}), sum({cost}) FROM {table}") == [(6, total)], table
     assert store.query("SELECT sum(quantity), sum(amount) FROM charge_lines") == [(720, total)]
-    assert store.query("SELECT sum(cost_usd) FROM token_ledger_events") == [(total,)]
+    assert store.query("SELECT sum(cost) FROM token_ledger_events") == [(total,)]
     assert store.query("SELECT count() FROM unpriced") == [(0,)]
     assert store.query("SELECT sum(unpriced_requests) FROM daily_costs") == [(0,)]
     assert set(store.query(BOOK_ROWS)) == {(1, "0.00024", "USD", "priced", "b2")}

@@ -130,10 +130,10 @@ def test_the_predecessor_s_views_answer(store: Store) -> None:
         event(1, metadata={"tier": "gold"}),
         event(2, user_id="", team="", cost_center="cc-1", time_ns=NOON_NS + HOUR_NS, duration_ms=500, status="error"),
     )
-    rows = "SELECT model, cached_tokens, cost_usd, status, user_id, team, metadata_extra FROM token_ledger_events"
+    rows = "SELECT model, cached_tokens, cost_usd, cost, status, user_id, team, metadata_extra FROM token_ledger_events"
     assert store.query(f"{rows} ORDER BY timestamp") == [
-        ("gpt-4o-mini", None, ONE_CALL, "success", "u-1", "search", '{"tier":"gold"}'),
-        ("gpt-4o-mini", None, ONE_CALL, "error", None, None, "{}"),
+        ("gpt-4o-mini", None, 0.000027, ONE_CALL, "success", "u-1", "search", '{"tier":"gold"}'),
+        ("gpt-4o-mini", None, 0.000027, ONE_CALL, "error", None, None, "{}"),
     ]
     assert store.query("SELECT * FROM token_ledger_daily_costs") == [
         (DAY, "openai", "gpt-4o-mini", 2, 200, 40, 240, 2 * ONE_CALL, 1000.0),

@@ -21,6 +21,7 @@ COMMANDS = (
     "explain",
     "keys",
     "quarantine",
+    "sinks",
     "doctor",
     "migrate",
 )

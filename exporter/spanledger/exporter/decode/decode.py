@@ -145,7 +145,7 @@ def _claim(  # noqa: PLR0917 (what was worked out of one span)
         attribution=attribution,
         response_id=response_id,
         usage=usage,
-        usage_source=_source(call, flags) if usage else "missing",
+        usage_source=_source(plan, call, flags) if usage else "missing",
         inclusivity=inclusivity,
         reported_cost=reported_cost,
         reported_currency="USD" if reported_cost else "",
@@ -157,10 +157,12 @@ def _claim(  # noqa: PLR0917 (what was worked out of one span)
     )
 
 
-def _source(call: Call, flags: tuple[str, ...]) -> UsageSource:
+def _source(plan: Plan, call: Call, flags: tuple[str, ...]) -> UsageSource:
     if call.role == "work":
         return "manual"
-    return "estimated" if "estimated" in flags else "provider"
+    if "estimated" in flags:
+        return "estimated"
+    return plan.dialect.source if plan.dialect else "provider"
 
 
 def _response_id(attributes: dict[str, bytes], plan: Plan) -> str:

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from spanledger.instrumentation.middleware.asgi import AttributionMiddleware as AsgiMiddleware
+    from spanledger.instrumentation.middleware.asgi import AttributionMiddleware as FastAPIMiddleware
     from spanledger.instrumentation.middleware.django import AttributionMiddleware as DjangoMiddleware
     from spanledger.instrumentation.middleware.flask import TokenLedger
     from spanledger.instrumentation.middleware.wsgi import AttributionMiddleware as WsgiMiddleware
 
-__all__ = ["AsgiMiddleware", "DjangoMiddleware", "TokenLedger", "WsgiMiddleware"]
+__all__ = ["AsgiMiddleware", "DjangoMiddleware", "FastAPIMiddleware", "TokenLedger", "WsgiMiddleware"]
 
 _HOMES: Final = {
     "AsgiMiddleware": ("asgi", "AttributionMiddleware"),
     "DjangoMiddleware": ("django", "AttributionMiddleware"),
+    "FastAPIMiddleware": ("asgi", "AttributionMiddleware"),
     "TokenLedger": ("flask", "TokenLedger"),
     "WsgiMiddleware": ("wsgi", "AttributionMiddleware"),
 }

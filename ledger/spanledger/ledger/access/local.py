@@ -94,8 +94,9 @@ class LocalAccess:
 
     def post_in_background(self) -> None:
         """Post while the journal grows, until the access is closed: for whoever brings more than a handful."""
-        self._posting = True
-        self.pipeline.start()
+        if not self._posting:
+            self._posting = True
+            self.pipeline.start()
 
     def close(self) -> None:
         """Free the store. What waits for evidence goes on waiting: a reader of the ledger decides nothing."""

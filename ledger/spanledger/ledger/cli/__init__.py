@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "keys": ("keys", "create, list and revoke the keys of who may send and ask"),
     "quarantine": ("quarantine", "list, show, replay and discard what could not be booked"),
     "journal": ("journal", "inspect the journals, and go on behind what of them is damaged"),
+    "sinks": ("sinks", "list who is told of posted events, and tell them now"),
     "doctor": ("doctor", "check settings, store, journal and the books' balance"),
     "migrate": ("migrate", "bring the store to this version's schema"),
 }

@@ -1,4 +1,4 @@
-"""`spanledger import`: OTLP files into the ledger."""
+"""`spanledger import`: OTLP files, and the books of predecessors, into the ledger."""
 
 import argparse
 import sys
@@ -11,6 +11,10 @@ from spanledger.ledger.cli.console import say, tell
 from spanledger.ledger.cli.options import add_store, settings_of
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from spanledger.ledger.accounts import Query
+    from spanledger.ledger.importing.files import Form
     from spanledger.ledger.importing.running import Imported
 
 _LISTED_MAX: Final = 20
@@ -25,14 +29,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=("traces", "logs", "metrics"),
         help="read protobuf files as this, instead of telling it by their content",
     )
+    parser.add_argument(
+        "--from",
+        dest="form",
+        choices=("otlp", "tokenledger", "371os"),
+        default="otlp",
+        help="what the files are: OTLP (default), a plain dump or CSV of TokenLedger's table, or an llm_usage.json",
+    )
+    parser.add_argument(
+        "--tz",
+        metavar="ZONE",
+        default="UTC",
+        help="with --from: the IANA time zone of times that name no offset (UTC)",
+    )
     parser.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="files, or folders with all they contain")
 
 
 def run(options: argparse.Namespace) -> int:
     """Import and post; 0 only when every file was read to its end and all of it is posted."""
+    from spanledger.ledger.periods import zone  # noqa: PLC0415
     from spanledger.schemas import ConfigurationError  # noqa: PLC0415
 
     paths: list[Path] = options.paths
+    place = zone(options.tz)
     for path in paths:
         if not path.exists():
             msg = f"{path} does not exist"
@@ -45,16 +64,34 @@ def run(options: argparse.Namespace) -> int:
     from spanledger.ledger.importing.running import Files, run_import  # noqa: PLC0415
 
     favour_throughput()
-    files = Files(paths=paths, tenant=options.tenant, signal=Signal[options.signal.upper()] if options.signal else None)
     access = open_access(settings)
     try:
         tell(f"store: {access.place}")
+        files = Files(
+            paths=paths,
+            tenant=options.tenant,
+            signal=Signal[options.signal.upper()] if options.signal else None,
+            form=_form(options.form, place, access.query),
+        )
         with _progress(paths) as read:
             imported = run_import(access, settings, files, read)
     finally:
         access.close()
     _report(imported)
     return 0 if imported.complete else 1
+
+
+def _form(name: str, place: "ZoneInfo", query: "Query") -> "Form | None":
+    """How to read what `--from` names."""
+    if name == "otlp":
+        return None
+    from functools import partial  # noqa: PLC0415
+
+    from spanledger.ledger.importing import tokenledger, usage_json  # noqa: PLC0415
+
+    if name == "tokenledger":
+        return partial(tokenledger.read, zone=place)
+    return partial(usage_json.read, zone=place, known=usage_json.known_to(query))
 
 
 def _report(imported: "Imported") -> None:

@@ -65,23 +65,30 @@ def found(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
             yield path, True
 
 
-def read(path: Path, progress: Callable[[int], None], signal: Signal | None = None) -> Iterator[Part]:
+Form = Callable[[io.BufferedReader], Iterator[Part]]
+"""How to read files that are not OTLP: the parts of one, inflated. Raises `Broken` where it breaks off."""
+
+
+def read(
+    path: Path, progress: Callable[[int], None], signal: Signal | None = None, form: Form | None = None
+) -> Iterator[Part]:
     """The parts of one file, in order; `progress` is told how many bytes of the file each took.
 
-    `signal` is what protobuf is read as, whatever it looks like; JSON names its signal itself.
+    `signal` is what protobuf is read as, whatever it looks like; JSON names its signal itself. With a `form` it is no
+    OTLP, and read so.
 
     Raises `NotOtlp` if the file begins as no OTLP, `UnreadableFile` if it breaks off.
     """
     told = 0
     try:
         with path.open("rb") as raw:
-            for part in _parts(_inflated(raw), signal):
+            for part in form(_inflated(raw)) if form else _parts(_inflated(raw), signal):
                 yield part
                 progress(raw.tell() - told)
                 told = raw.tell()
     except (Broken, EOFError, zlib.error, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        msg = f"{path} cannot be read as OTLP to its end: {reason}"
+        msg = f"{path} cannot be read{'' if form else ' as OTLP'} to its end: {reason}"
         raise UnreadableFile(msg) from error
 
 

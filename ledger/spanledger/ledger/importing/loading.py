@@ -13,7 +13,7 @@ from spanledger.exporter.credential import Credential
 from spanledger.exporter.failures import Permanent, Transient
 from spanledger.exporter.journal import Signal
 from spanledger.exporter.receiver.port import Answer
-from spanledger.ledger.importing.files import Body, Part, UnreadableFile, found, gathered, read
+from spanledger.ledger.importing.files import Body, Form, Part, UnreadableFile, found, gathered, read
 from spanledger.ledger.importing.framing import NotOtlp
 from spanledger.schemas import StoreUnavailableError
 
@@ -55,8 +55,10 @@ async def load(
     paths: Iterable[Path],
     progress: Callable[[int], None],
     signal: Signal | None = None,
+    *,
+    form: Form | None = None,
 ) -> Loaded:
-    """Take in every file; `progress` is told the bytes read, `signal` is what protobuf is read as.
+    """Take in every file; `progress` is told the bytes read, `signal` is what protobuf is read as, `form` all else.
 
     Raises `StoreUnavailableError` if the journal refuses.
     """
@@ -64,7 +66,7 @@ async def load(
     for path, named in found(paths):
         taker = _Taker(intake, credential, path, loaded)
         try:
-            await _load_file(taker, _convertible(read(path, progress, signal), loaded))
+            await _load_file(taker, _convertible(read(path, progress, signal, form), loaded))
             loaded.files += 1
         except NotOtlp as error:
             if named:

@@ -11,9 +11,11 @@ from spanledger.exporter.credential import ANY_SCOPE, Credential
 from spanledger.exporter.intake import Intake
 from spanledger.exporter.journal import JournalWriter, Shard, Signal
 from spanledger.exporter.settings import Settings
+from spanledger.exporter.sift import pseudonyms_under
 from spanledger.ledger.access import Opened
 from spanledger.ledger.access.local import LocalAccess
 from spanledger.ledger.accounts import Accounts, accounts
+from spanledger.ledger.importing.files import Form
 from spanledger.ledger.importing.loading import Loaded, load
 from spanledger.schemas import StoreUnavailableError
 
@@ -29,6 +31,8 @@ class Files:
     """The only tenant to charge; None to let the telemetry say."""
     signal: Signal | None = None
     """What protobuf is read as; None to tell it by its content."""
+    form: Form | None = None
+    """How to read what is no OTLP."""
 
 
 Progress: TypeAlias = Callable[[int], None]
@@ -61,8 +65,8 @@ def run_import(access: Opened, settings: Settings, files: Files, read: Progress)
     Raises `StoreUnavailableError` if journal or store take nothing; running it again is harmless.
     """
     before = accounts(access.query)
-    with _intake(access) as (intake, writer):
-        loaded = asyncio.run(load(intake, credential_of(settings, files.tenant), files.paths, read, files.signal))
+    with _intake(access, settings) as (intake, writer):
+        loaded = asyncio.run(_load(intake, settings, files, read))
         if not writer.flush(FLUSH_SECONDS_MAX):
             msg = "the journal did not become durable; run the import again"
             raise StoreUnavailableError(msg)
@@ -72,8 +76,12 @@ def run_import(access: Opened, settings: Settings, files: Files, read: Progress)
     return Imported(loaded=loaded, accounts=accounts(access.query) - before, waiting_bytes=waiting)
 
 
+async def _load(intake: Intake, settings: Settings, files: Files, read: Progress) -> Loaded:
+    return await load(intake, credential_of(settings, files.tenant), files.paths, read, files.signal, form=files.form)
+
+
 @contextmanager
-def _intake(access: Opened) -> Generator[tuple[Intake, JournalWriter]]:
+def _intake(access: Opened, settings: Settings) -> Generator[tuple[Intake, JournalWriter]]:
     """Into the journal of whoever posts: this process's own, or a shard beside those of a running `serve`."""
     if isinstance(access, LocalAccess):
         access.post_in_background()
@@ -81,6 +89,7 @@ def _intake(access: Opened) -> Generator[tuple[Intake, JournalWriter]]:
         return
     writer = JournalWriter(Path(access.endpoint.data))
     try:
-        yield Intake(writer), writer
+        pseudonyms = pseudonyms_under(settings.pseudonym_key, agents=settings.pseudonym_agents)
+        yield Intake(writer, pseudonyms=pseudonyms), writer
     finally:
         writer.close()

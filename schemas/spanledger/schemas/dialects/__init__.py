@@ -12,6 +12,7 @@ from spanledger.schemas.dialects.events import EVENTS, events_of
 from spanledger.schemas.dialects.gemini_cli import GEMINI_CLI
 from spanledger.schemas.dialects.haystack import HAYSTACKS
 from spanledger.schemas.dialects.java import SPRING_AI
+from spanledger.schemas.dialects.kept_books import KEPT_BOOKS
 from spanledger.schemas.dialects.langfuse import LANGFUSES
 from spanledger.schemas.dialects.langsmith import LANGSMITH
 from spanledger.schemas.dialects.litellm import LITELLMS
@@ -28,6 +29,7 @@ from spanledger.schemas.dialects.wire import WIRE
 # What a span carries tells more than who sent it; what only its scope tells comes before names that anyone may use.
 _SPANS: Final[tuple[Dialect, ...]] = (
     WIRE,
+    *KEPT_BOOKS,
     CLAUDE_CODE_SPANS,
     CODEX_SPANS,
     *LANGFUSES,

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from spanledger.schemas.claim import Signal
+from spanledger.schemas.claim import Signal, UsageSource
 
 Inclusion = Literal["inclusive", "exclusive"]
 Basis = Literal["declared", "table", "assumed"]
@@ -134,6 +134,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """Span names (read as `span_names`) of records that tell the rest of a call which another span began to tell: the
     claim is flagged `continuation`, and is one with that span's."""
     doubts: tuple[Doubt, ...] = ()
+    source: UsageSource = "provider"
+    """Where counts come from that nothing makes doubtful: `manual` where somebody's own books state them."""
     precision: int = 0
     """Of several claims about one call the most precise speaks: 2 the provider's own SDK, 1 careful, 0 ordinary, -1
     known to miscount."""

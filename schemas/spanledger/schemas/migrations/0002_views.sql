@@ -297,42 +297,60 @@ SELECT * FROM ledger_hourly WHERE day NOT IN (SELECT d.day FROM ledger_dirty_day
 UNION ALL
 SELECT * FROM live_hourly_costs WHERE day IN (SELECT d.day FROM ledger_dirty_days AS d FINAL WHERE d.cleaned = 0);
 
--- The predecessors' names and columns, so that their SQL runs. Money in another currency than dollars is NULL here.
+-- A predecessor's names and columns, so that its SQL runs. `cost_usd` is a float, because the embedded engine cannot
+-- divide or multiply sums of decimals; `cost` beside it is exact, and so is every `total_cost`. Money in another currency
+-- than dollars is NULL here. What was never kept (previews, error messages) is NULL.
 CREATE OR REPLACE VIEW token_ledger_events AS
 SELECT
     event_id,
+    trace_id,
+    span_id,
+    parent_span_id,
     event_time AS timestamp,
+    duration_ms,
     provider,
     model,
     input_tokens,
     output_tokens,
-    cache_read_tokens AS cached_tokens,
     input_tokens + output_tokens AS total_tokens,
-    if(currency = 'USD', cost, NULL) AS cost_usd,
-    duration_ms,
-    if(status = 'error', 'error', 'success') AS status,
+    cache_read_tokens AS cached_tokens,
+    toFloat64(if(currency = 'USD', cost, NULL)) AS cost_usd,
+    if(currency = 'USD', cost, NULL) AS cost,
+    nullIf(metadata['endpoint'], '') AS endpoint,
+    multiIf(operation = 'embeddings', 'embedding', operation = 'text_completion', 'completion', operation) AS request_type,
     nullIf(user_id, '') AS user_id,
     nullIf(session_id, '') AS session_id,
     nullIf(organization_id, '') AS organization_id,
+    nullIf(service_name, '') AS app_name,
+    nullIf(environment, '') AS environment,
+    if(status = 'error', 'error', 'success') AS status,
+    nullIf(error_type, '') AS error_type,
+    CAST(NULL, 'Nullable(String)') AS error_message,
+    CAST(NULL, 'Nullable(String)') AS request_preview,
+    CAST(NULL, 'Nullable(String)') AS response_preview,
     nullIf(feature, '') AS feature,
+    nullIf(metadata['page'], '') AS page,
+    nullIf(metadata['component'], '') AS component,
     nullIf(team, '') AS team,
     nullIf(project, '') AS project,
     nullIf(cost_center, '') AS cost_center,
-    toJSONString(metadata) AS metadata_extra
+    toJSONString(metadata) AS metadata_extra,
+    tenant
 FROM (SELECT * FROM charges UNION ALL SELECT * FROM attempts);
 
+-- As theirs did, a request is an answer or a try that failed. The mean latency is of answers.
 CREATE OR REPLACE VIEW token_ledger_daily_costs AS
 SELECT
-    day AS date,
-    provider,
-    model,
-    sum(requests) AS request_count,
-    sum(input_tokens) AS total_input_tokens,
-    sum(output_tokens) AS total_output_tokens,
+    d.day AS date,
+    d.provider AS provider,
+    d.model AS model,
+    sum(d.requests) + sum(d.attempts) AS request_count,
+    sum(d.input_tokens) AS total_input_tokens,
+    sum(d.output_tokens) AS total_output_tokens,
     total_input_tokens + total_output_tokens AS total_tokens,
-    sumIf(cost, currency = 'USD') AS total_cost,
-    sum(duration_ms) / sum(requests) AS avg_latency_ms
-FROM daily_costs
+    sumIf(d.cost, d.currency = 'USD') AS total_cost,
+    if(sum(d.requests) = 0, NULL, sum(d.duration_ms) / sum(d.requests)) AS avg_latency_ms
+FROM daily_costs AS d
 GROUP BY date, provider, model;
 
 CREATE OR REPLACE VIEW token_ledger_user_costs AS
@@ -340,7 +358,7 @@ SELECT
     coalesce(e.user_id, 'anonymous') AS user_id,
     count() AS request_count,
     sum(e.total_tokens) AS total_tokens,
-    sum(e.cost_usd) AS total_cost,
+    sum(e.cost) AS total_cost,
     min(e.timestamp) AS first_request,
     max(e.timestamp) AS last_request
 FROM token_ledger_events AS e
@@ -350,18 +368,29 @@ CREATE OR REPLACE VIEW token_ledger_team_costs AS
 SELECT
     if(d.team = '', 'unassigned', d.team) AS team,
     d.day AS date,
-    sum(d.requests) AS request_count,
+    sum(d.requests) + sum(d.attempts) AS request_count,
     sum(d.input_tokens) + sum(d.output_tokens) AS total_tokens,
     sumIf(d.cost, d.currency = 'USD') AS total_cost,
-    sum(d.duration_ms) / request_count AS avg_latency_ms
+    if(sum(d.requests) = 0, NULL, sum(d.duration_ms) / sum(d.requests)) AS avg_latency_ms
 FROM daily_costs AS d
 GROUP BY team, date;
+
+CREATE OR REPLACE VIEW token_ledger_feature_costs AS
+SELECT
+    coalesce(e.feature, 'unassigned') AS feature,
+    toDate32(e.timestamp, '{zone}') AS date,
+    count() AS request_count,
+    sum(e.total_tokens) AS total_tokens,
+    sum(e.cost) AS total_cost,
+    avg(e.duration_ms) AS avg_latency_ms
+FROM token_ledger_events AS e
+GROUP BY feature, date;
 
 CREATE OR REPLACE VIEW token_ledger_cost_center_costs AS
 SELECT
     if(d.cost_center = '', 'unassigned', d.cost_center) AS cost_center,
     d.day AS date,
-    sum(d.requests) AS request_count,
+    sum(d.requests) + sum(d.attempts) AS request_count,
     sum(d.input_tokens) + sum(d.output_tokens) AS total_tokens,
     sumIf(d.cost, d.currency = 'USD') AS total_cost
 FROM daily_costs AS d
