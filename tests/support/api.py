@@ -18,6 +18,7 @@ from support.keys import Keys
 from spanledger.exporter.authentication import Authenticator
 from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
+from spanledger.exporter.posting.unreadable import Skipped
 from spanledger.exporter.rate import PriceBook, catalogue
 from spanledger.exporter.receiver.http_edge import HttpEdge
 from spanledger.exporter.receiver.otlp_http import App
@@ -73,6 +74,11 @@ class Reading:
     def discard(self, quarantine_ids: Sequence[str], why: str) -> Sequence[Outcome]:
         """Nothing is set aside."""
         return [Outcome(each, "unknown", why) for each in quarantine_ids]
+
+    def skip_unreadable(self, shard: str) -> Sequence[Skipped]:
+        """Nothing is damaged."""
+        del shard
+        return []
 
     def budgets(self) -> Sequence[BudgetState]:
         """With what is held."""

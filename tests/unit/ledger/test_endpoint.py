@@ -14,6 +14,7 @@ from spanledger.exporter.authentication.authenticator import Owner
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Difference, Repriced, Stretch
+from spanledger.exporter.posting.unreadable import Skipped
 from spanledger.exporter.settings import load
 from spanledger.ledger.access import opening
 from spanledger.ledger.access.endpoint_file import NAME, Endpoint, find, leave
@@ -70,6 +71,11 @@ class Books:
     def discard(self, quarantine_ids: Sequence[str], why: str) -> list[Outcome]:
         """Outcomes that tell what was said."""
         return [Outcome(each, "discarded", why) for each in quarantine_ids]
+
+    def skip_unreadable(self, shard: str) -> list[Skipped]:
+        """Nothing is damaged."""
+        del shard
+        return []
 
     def budgets(self) -> list[BudgetState]:
         """None is set."""

@@ -27,8 +27,7 @@ from spanledger.ledger.access.wire import (
     StretchesRequest,
 )
 from spanledger.ledger.budgets import Budget, BudgetState, Utilisation
-from spanledger.ledger.budgets.budget import BudgetList, Terms
-from spanledger.ledger.budgets.states import History
+from spanledger.ledger.budgets.budget import BudgetList, History, Terms
 from spanledger.ledger.failures import FAILURES, Failure
 from spanledger.ledger.tables import Row, Table
 from spanledger.schemas import StoreUnavailableError

@@ -13,11 +13,11 @@ from spanledger.exporter.authentication import Role
 from spanledger.exporter.failures import Denied
 from spanledger.ledger.api.route import AnyRoute, Context, Lane, NotFoundError, Nothing, Route
 from spanledger.ledger.budgets import Budget, BudgetState
-from spanledger.ledger.budgets.budget import BudgetList, Terms
+from spanledger.ledger.budgets.budget import BudgetList, History, Terms
 from spanledger.ledger.budgets.definitions import NoBudgetError, no_budget
 from spanledger.ledger.budgets.keeper import BudgetKeeper
 from spanledger.ledger.budgets.reservation import Reservation, Reserve, Settle
-from spanledger.ledger.budgets.states import WINDOWS_MAX, History
+from spanledger.ledger.budgets.states import WINDOWS_MAX
 from spanledger.schemas import StoreUnavailableError
 
 WINDOWS_DEFAULT: Final = 6

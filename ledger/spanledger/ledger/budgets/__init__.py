@@ -18,7 +18,6 @@ keeper.py       all of it in a server: reserve, settle, release
 telling.py      what it answers
 """
 
-from spanledger.ledger.budgets.budget import Budget, BudgetState
-from spanledger.ledger.budgets.states import Utilisation
+from spanledger.ledger.budgets.budget import Budget, BudgetState, Utilisation
 
 __all__ = ["Budget", "BudgetState", "Utilisation"]

@@ -11,12 +11,12 @@ from spanledger.exporter.rate import PriceBook
 from spanledger.exporter.store import Store
 from spanledger.ledger.budgets.amounts import check_currency, exchange_of
 from spanledger.ledger.budgets.book_file import NAME
-from spanledger.ledger.budgets.budget import Budget, BudgetState, checked
+from spanledger.ledger.budgets.budget import Budget, BudgetState, Utilisation, checked
 from spanledger.ledger.budgets.definitions import current, put, remove, versions_of
 from spanledger.ledger.budgets.keeper import BudgetKeeper, PolicyInput
 from spanledger.ledger.budgets.reservation import Reserve
 from spanledger.ledger.budgets.spending import Query
-from spanledger.ledger.budgets.states import Utilisation, history, states
+from spanledger.ledger.budgets.states import history, states
 from spanledger.schemas import SpanledgerError
 
 

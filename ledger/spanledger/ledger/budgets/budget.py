@@ -146,6 +146,27 @@ class BudgetList(msgspec.Struct, frozen=True, kw_only=True):
     budgets: list[BudgetState]
 
 
+class Utilisation(msgspec.Struct, frozen=True, kw_only=True):
+    """What was used of a budget in one of its windows, by the limit that was in force at its end (or is now)."""
+
+    budget: str
+    since: datetime | None
+    until: datetime | None
+    limit: Decimal | None
+    """None: the budget did not exist then."""
+    currency: str
+    spent: Decimal
+    percent: Decimal | None
+    unpriced_requests: int
+    worst_case: Decimal
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """`GET /v1/budgets/{name}/history`: the oldest window first."""
+
+    windows: list[Utilisation]
+
+
 def checked(budget: Budget, others: Sequence[Budget] = ()) -> Budget:
     """The budget, if it can be one beside the others. Raises `ConfigurationError`: one sentence, the first mistake."""
     for mistake in _mistakes(budget):

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from spanledger.exporter.rate.exchange import Exchange
 from spanledger.ledger.budgets.amounts import NO_RATES, atto, decimal, percent_of
-from spanledger.ledger.budgets.budget import Budget, BudgetState
+from spanledger.ledger.budgets.budget import Budget, BudgetState, Utilisation
 from spanledger.ledger.budgets.definitions import Version, in_force
 from spanledger.ledger.budgets.spending import Query, Spent, spent_of
 from spanledger.ledger.budgets.windows import CALENDAR, Window, moment_of, ns_of, window_at, window_before
@@ -51,27 +50,6 @@ def state_of(budget: Budget, window: Window, spent: Spent, held: int) -> BudgetS
         unpriced_requests=spent.unpriced_requests,
         worst_case=decimal(spent.worst_case),
     )
-
-
-class Utilisation(msgspec.Struct, frozen=True, kw_only=True):
-    """What was used of a budget in one of its windows, by the limit that was in force at its end (or is now)."""
-
-    budget: str
-    since: datetime | None
-    until: datetime | None
-    limit: Decimal | None
-    """None: the budget did not exist then."""
-    currency: str
-    spent: Decimal
-    percent: Decimal | None
-    unpriced_requests: int
-    worst_case: Decimal
-
-
-class History(msgspec.Struct, frozen=True, kw_only=True):
-    """`GET /v1/budgets/{name}/history`: the oldest window first."""
-
-    windows: list[Utilisation]
 
 
 def history(

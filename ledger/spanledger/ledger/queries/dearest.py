@@ -6,7 +6,7 @@ from typing import Final
 
 from spanledger.ledger.queries.question import ask
 from spanledger.ledger.queries.sources import Query
-from spanledger.ledger.queries.statements import where_sql
+from spanledger.ledger.queries.statements import charges_where_sql
 from spanledger.ledger.tables import Table, decimal_text
 from spanledger.schemas import ConfigurationError
 
@@ -43,7 +43,7 @@ def expensive(
         raise ConfigurationError(msg)
     # The embedded engine converts no text to a decimal of this size, but reads one.
     condition = f"cost >= JSONExtract('[\"{decimal_text(_amount(min_cost))}\"]', 1, 'Decimal(38, 18)')"
-    where_told = where_sql(asked)
+    where_told = charges_where_sql(asked)
     return query(
         f"SELECT {_COLUMNS} FROM charges{where_told}{' AND' if where_told else ' WHERE'} {condition}"  # noqa: S608
         f" ORDER BY currency, cost DESC, event_id LIMIT {limit}"

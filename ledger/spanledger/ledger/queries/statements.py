@@ -42,7 +42,8 @@ def quantiles_sql(asked: Question) -> str:
     keys = [f"{of_events(name, asked.tz)} AS k{place}" for place, name in enumerate(asked.by)]
     values = [f"{quantile.sql} AS q{place}" for place, quantile in enumerate(quantiles)]
     grouped = f" GROUP BY {', '.join(f'k{place}' for place in range(len(keys)))}" if keys else ""
-    return f"SELECT {', '.join([*keys, *values])} FROM ledger_events FINAL{where_sql(asked)}{grouped}"  # noqa: S608
+    where = _where(asked, [_within([(asked.since_ns, asked.until_ns)]), _sent(asked)])
+    return f"SELECT {', '.join([*keys, *values])} FROM ledger_events FINAL{where}{grouped}"  # noqa: S608
 
 
 def sold(asked: Question) -> bool:
@@ -55,9 +56,9 @@ def keyed_sql(asked: Question, keys: Sequence[str]) -> str:
     return _of_events(asked, [(asked.since_ns, asked.until_ns)], keys)
 
 
-def where_sql(asked: Question) -> str:
-    """The question's filter and bounds over events, with WHERE; empty for all of them."""
-    return _where(asked, [_within([(asked.since_ns, asked.until_ns)]), _sent(asked)])
+def charges_where_sql(asked: Question) -> str:
+    """The question's filter and bounds over the view `charges`, with WHERE; empty for all of them."""
+    return _where(asked, [_within([(asked.since_ns, asked.until_ns)])])
 
 
 def _of_events(asked: Question, spans: Iterable[Span], keys: Sequence[str]) -> str:
