@@ -28,7 +28,7 @@ def attribute(
 
 
 # The same tenants, users and features come again and again.
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=8_192)
 def _attribution(
     resource: Resource, plan: Plan, raw: tuple[bytes, ...], scope: str, default: str
 ) -> tuple[Attribution, bool]:

@@ -81,7 +81,7 @@ def _home_of(resource: Resource) -> Home:
 
 
 # Kinds of calls: services times models times features. A hostile sender of ever new names only makes us read again.
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _reading(plan: Plan, emitter: str, said: tuple[bytes, ...], span_name: bytes, home: Home) -> Reading | None:
     values = {key: _name(text(value)[:TEXT_CHARS_MAX]) for key, value in zip(plan.calling, said, strict=True)}
     values[a.LEDGER_ACCOUNT] = values.get(a.LEDGER_ACCOUNT) or home.stated
