@@ -44,6 +44,7 @@ PROGRAMME: Final[dict[str, tuple[Test, int, int]]] = {
     "storms": (storms.duplicate_storms, 1_000, 100_000),
     "clocks": (storms.clock_jumps, 500, 5_000),
     "forks": (forks.process_matrix, 1, 20),
+    "writers": (forks.writers, 250, 10_000),
     "tenants": (tenants.tenants, 1_000, 1_000),
     "payloads": (payloads.tried, 200_000, 5_000_000),
     "bombs": (bombs.run, 1, 1),

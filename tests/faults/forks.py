@@ -222,3 +222,37 @@ def process_matrix(runs: int) -> Line:
                     line.wrong.append(f"{scenario.__name__} ended with {ended.code}")
     line.note = f"pieces of work in {runs * len(SCENARIOS)} applications"
     return line
+
+
+WRITERS = 16
+_WRITER = """
+import sys
+from spanledger.instrumentation import track
+
+number, units = int(sys.argv[1]), int(sys.argv[2])
+for unit in range(units):
+    track("writers", "write", number + 1, "pages", tenant=f"writer-{number}")
+"""
+_WRITTEN = "SELECT tenant, count() AS events, sum(arraySum(`lines.quantity`)) AS pages FROM charges GROUP BY tenant"
+
+
+def writers(units: int) -> Line:
+    """Sixteen processes at once, each with so many pieces of work of its own tenant: every count and sum is exact."""
+    line = Line("processes that write at once", WRITERS * units)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        running = [
+            subprocess.Popen([sys.executable, "-c", _WRITER, str(number), str(units)], env=place.environ("writers"))
+            for number in range(WRITERS)
+        ]
+        for process in running:
+            if process.wait(SECONDS_MAX * WRITERS):
+                line.blame(f"a writer exited with {process.returncode}")
+        rows = {row["tenant"]: row for row in answer("sql", "--store", str(place.store), _WRITTEN)}
+    for number in range(WRITERS):
+        row = rows.get(f"writer-{number}", {"events": 0, "pages": 0})
+        line.lost += max(units - int(row["events"]), 0)
+        line.doubled += max(int(row["events"]) - units, 0)
+        if int(row["pages"]) != (number + 1) * int(row["events"]):
+            line.blame(f"writer {number} has {row['pages']} pages in {row['events']} events")
+    return line
