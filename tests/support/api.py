@@ -92,9 +92,9 @@ class Reading:
         """Really."""
         self.accounts.remove(name)
 
-    def budget_history(self, name: str, windows: int) -> Sequence[Utilisation]:
+    def budget_history(self, name: str, windows: int, tenants: frozenset[str] | None = None) -> Sequence[Utilisation]:
         """As it is."""
-        return self.accounts.history(name, windows)
+        return self.accounts.history(name, windows, tenants)
 
     def close(self) -> None:
         """The store is the test's."""

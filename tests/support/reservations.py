@@ -20,6 +20,8 @@ class Reservations:
         self.limit: Decimal | None = Decimal("5.00")
         """None: no hard budget covers any call."""
         self.valid_s = 30.0
+        self.sized = False
+        """Whether a policy decides by size."""
         self.held: dict[str, Decimal] = {}
         self.settled: dict[str, Decimal] = {}
         self.released: list[str] = []
@@ -44,7 +46,7 @@ class Reservations:
         if self.answer is not None:
             return self.answer
         if self.limit is None:
-            return 200, {"reservation_id": "", "valid_s": self.valid_s, "budgets": []}
+            return 200, {"reservation_id": "", "valid_s": self.valid_s, "sized": self.sized, "budgets": []}
         tokens = asked.get("input_tokens", 0) + asked.get("max_output_tokens", 1000 * asked["calls"])
         amount = tokens * PRICE
         if amount > self.left:
@@ -67,6 +69,7 @@ class Reservations:
             "expires_at": "2026-11-22T12:00:00+00:00",
             "currency": "USD",
             **prices,
+            "sized": self.sized,
             "budgets": [],
         }
 

@@ -29,8 +29,8 @@ class Pipeline:
         self.store = store
         self.writer = JournalWriter(settings.data)
         handoff = Handoff()
-        pseudonyms = pseudonyms_under(settings.pseudonym_key, agents=settings.pseudonym_agents)
-        self.intake = Intake(self.writer, handoff, pseudonyms)
+        self.pseudonyms = pseudonyms_under(settings.pseudonym_key, agents=settings.pseudonym_agents)
+        self.intake = Intake(self.writer, handoff, self.pseudonyms)
         self.prices = PriceShelf(settings.prices, must_exist=settings.prices_stated)
         self.poster = Poster(store, settings.data, handoff, self.prices)
         self.quarantine = Quarantine(store)

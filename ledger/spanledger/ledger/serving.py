@@ -31,7 +31,7 @@ from spanledger.ledger.access.endpoint_file import Endpoint, folder_of, leave
 from spanledger.ledger.access.local import LocalAccess
 from spanledger.ledger.alerts.file import read_alerts
 from spanledger.ledger.alerts.settings import AlertSettings
-from spanledger.ledger.alerts.watch import Watch, watching
+from spanledger.ledger.alerts.watch import Watch, lag_of, watching
 from spanledger.ledger.api.app import create_app
 from spanledger.ledger.api.route import Services
 from spanledger.ledger.api.routes import ROUTES
@@ -103,7 +103,13 @@ async def _take_and_answer(pipeline: Pipeline, terms: _Terms, stopping: asyncio.
     access = LocalAccess(pipeline)
     decide = PolicyServer(terms.opa).decide if terms.opa else None
     feeds = feeding(access.query, sinks, terms.settings.data)
-    with access.accounts.kept(decide=decide, denied=recorder(pipeline.writer, terms.settings.tenant)), feeds:
+    named = pipeline.pseudonyms.words if pipeline.pseudonyms else None
+    denied = recorder(pipeline.writer, terms.settings.tenant)
+
+    def waits_since() -> int | None:
+        return lag_of(terms.settings.data).oldest_ns
+
+    with access.accounts.kept(decide=decide, denied=denied, named=named, waits_since=waits_since), feeds:
         await _answer(pipeline, terms, access, stopping, tell)
 
 

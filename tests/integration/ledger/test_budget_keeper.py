@@ -1,5 +1,7 @@
 """The keeper over the real engine and a real file: what is held, linked, told, and kept through failures."""
 
+import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import closing
 from decimal import Decimal
@@ -8,8 +10,11 @@ from pathlib import Path
 import pytest
 from support.asking import post, query_of
 from support.ledger_events import event
+from support.otlp import chat, request, span
 
+from spanledger.exporter.credential import Credential
 from spanledger.exporter.rate import catalogue
+from spanledger.exporter.sift import Mask, Pseudonyms, sift
 from spanledger.exporter.store import Store
 from spanledger.ledger.budgets import Budget
 from spanledger.ledger.budgets.definitions import put, remove
@@ -188,6 +193,20 @@ def test_one_server_keeps_the_reservations(store: Store, tmp_path: Path, keeper:
         a_keeper(store, tmp_path / "broken")
 
 
+def test_who_is_refused_the_file_takes_its_lock_from_nobody(keeper: BudgetKeeper, store: Store, tmp_path: Path) -> None:
+    """A second keeper of this process is refused; then one of another process is, too."""
+    with pytest.raises(StoreLockedError):
+        a_keeper(store, tmp_path)
+    script = (
+        "import sys; from pathlib import Path; from spanledger.ledger.budgets.book_file import BookFile;"
+        "BookFile(Path(sys.argv[1]))"
+    )
+    file = str(tmp_path / "reservations.sqlite")
+    other = subprocess.run([sys.executable, "-c", script, file], capture_output=True, text=True, check=False)
+    assert "StoreLockedError" in other.stderr
+    assert keeper.reserve(asked("1")).reservation_id
+
+
 def test_a_full_disk_promises_nothing(keeper: BudgetKeeper) -> None:
     """Whoever asked is told to come again, nothing is held, and all is well when there is room again."""
     first = keeper.reserve(asked("1"))
@@ -224,7 +243,9 @@ def test_a_policy_is_asked_before_anything_is_held(store: Store, tmp_path: Path,
         )
     ) as strict:
         strict.changed()
-        assert strict.reserving(asked("1")).result().reservation_id
+        granted = strict.reserving(asked("1")).result()
+        assert granted.reservation_id
+        assert granted.sized
         assert (seen[0].estimate.amount, [room.name for room in seen[0].budgets]) == (
             Decimal(1),
             ["everybody", "search"],
@@ -240,11 +261,108 @@ def test_a_policy_is_asked_before_anything_is_held(store: Store, tmp_path: Path,
         assert held(strict) == ["0+1", "0+1"]
 
 
+def test_holds_outlive_what_waits_in_the_journal(store: Store, tmp_path: Path, keeper: BudgetKeeper) -> None:
+    """What was used under them is not in the ledger yet; what waits for ever keeps them an hour longer."""
+    reservation = keeper.reserve(asked("3", lease_s=60))
+    keeper.close()
+    now_ns = [NOW_NS + 120 * 10**9]
+    waits: list[int | None] = [NOW_NS + 30 * 10**9]
+    with closing(
+        BudgetKeeper(
+            query_of(store),
+            tmp_path / "reservations.sqlite",
+            prices=catalogue,
+            waits_since=lambda: waits[0],
+            now_ns=lambda: now_ns[0],
+        )
+    ) as later:
+        later.changed()
+        assert held(later) == ["0+3", "0+3"]
+        charge(store, reservation, 200)
+        waits[0] = None
+        later.renew()
+        assert held(later) == ["2+0", "2+0"]
+        stuck = later.reserve(asked("1", lease_s=60))
+        waits[0] = now_ns[0]
+        now_ns[0] += 3_700 * 10**9
+        later.changed()
+        assert held(later) == ["2+0", "2+0"]
+        assert later.settle(stuck.reservation_id).state == "settled"
+
+
+def test_a_clock_ahead_of_ours_takes_nothing_out_of_a_budget(store: Store, tmp_path: Path) -> None:
+    """What is in the ledger is no longer held, and counts though it ended by another clock than ours."""
+    put(store, query_of(store), Budget(name="hours", window="rolling:PT3H", limit=Decimal(5), hard=True), NOW_NS)
+    with closing(a_keeper(store, tmp_path)) as keeper:
+        keeper.changed()
+        reservation = keeper.reserve(asked("4"))
+        keeper.settle(reservation.reservation_id)
+        ahead_ns = NOW_NS + 60 * 10**9
+        charge(store, reservation, 400, event_time=ahead_ns, booked_time=ahead_ns)
+        keeper.changed()
+        with pytest.raises(BudgetExceededError, match="4 of 5 are spent or held"):
+            keeper.reserve(asked("2"))
+
+
+def test_a_window_that_began_is_read_though_nothing_was_posted(store: Store, tmp_path: Path) -> None:
+    """What is in the ledger for tomorrow counts from its first instant on."""
+    put(store, query_of(store), Budget(name="hour", window="hour", limit=Decimal(5), hard=True), NOW_NS)
+    now_ns = [NOW_NS]
+    file = tmp_path / "reservations.sqlite"
+    with closing(BudgetKeeper(query_of(store), file, prices=catalogue, now_ns=lambda: now_ns[0])) as keeper:
+        next_hour_ns = NOW_NS + 3_600 * 10**9
+        charge(store, None, 400, event_time=next_hour_ns, booked_time=next_hour_ns)
+        keeper.changed()
+        now_ns[0] = next_hour_ns
+        keeper.renew()
+        with pytest.raises(BudgetExceededError, match="4 of 5 are spent or held"):
+            keeper.reserve(asked("2"))
+
+
+def test_what_cannot_be_written_holds_up_nobody(keeper: BudgetKeeper) -> None:
+    """Whoever asks for it is told, and the next is served."""
+    with pytest.raises(UnicodeEncodeError):
+        keeper.reserve(Reserve(call={**CALL, "feature": "\ud800"}, amount=Decimal(1)))
+    assert held(keeper) == ["0+0", "0+0"]
+    assert keeper.reserve(asked("1")).reservation_id
+
+
+def test_persons_are_asked_for_by_their_pseudonyms(store: Store, tmp_path: Path) -> None:
+    """A budget of a person is of the name that the ledger has; the other one is neither kept nor recorded."""
+    names = Pseudonyms(b"secret")
+    bob = names.words({"tenant": "acme", "user_id": "bob"})
+    budget = Budget(name="bob", scope=bob, window="day", limit=Decimal(1), hard=True)
+    put(store, query_of(store), budget, NOW_NS)
+    recorded: list[Reserve] = []
+    file = tmp_path / "reservations.sqlite"
+    with closing(
+        BudgetKeeper(
+            query_of(store),
+            file,
+            prices=catalogue,
+            denied=lambda given, _: recorded.append(given),
+            named=names.words,
+            now_ns=lambda: NOW_NS,
+        )
+    ) as keeper:
+        keeper.changed()
+        call = {**CALL, "user_id": "bob", "session_id": "bob@example.com"}
+        assert keeper.reserve(Reserve(call=call, amount=Decimal(1))).reservation_id
+        with pytest.raises(BudgetExceededError):
+            keeper.reserving(Reserve(call=call, amount=Decimal(1))).result()
+    assert [given.call["user_id"] for given in recorded] == [bob["user_id"]]
+    assert b"bob@" not in file.read_bytes()
+    body = request(span(chat(user__id="bob", ledger__tenant="acme", ledger__session_id="bob@example.com")))
+    assert bob["user_id"].encode() in sift(body, mask=Mask(names, Credential("*", "acme"))).payload
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({"amount": Decimal(-1)}, "an amount is zero or more"),
         ({"amount": Decimal("NaN")}, "an amount is zero or more"),
+        ({"amount": Decimal("0." + "1" * 80)}, "an amount is zero or more"),
+        ({"amount": Decimal("1E-99999")}, "an amount is zero or more"),
         ({"calls": 0}, "1 to 10000 calls"),
         ({"lease_s": 100_000}, "holds for 1 to 86400 seconds"),
         ({"input_tokens": -1}, "input_tokens must be a whole number"),

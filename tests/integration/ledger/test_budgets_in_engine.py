@@ -231,3 +231,18 @@ def test_every_version_of_a_budget_is_kept(store: Store) -> None:
     for name in ("all", "never"):
         with pytest.raises(ConfigurationError, match=f"there is no budget '{name}'"):
             remove(store, query, name, NOON_NS + 3 * HOUR_NS)
+
+
+def test_history_tells_a_tenant_nothing_of_another_that_had_the_budget_before(store: Store) -> None:
+    """The windows before are its own usage, without a limit."""
+    query = query_of(store)
+    put(store, query, budget(scope={"tenant": "globex"}), NOON_NS - 2 * DAY_NS)
+    put(store, query, budget(scope={"tenant": "acme"}), NOON_NS)
+    book(store, [cents(1, 700, time_ns=NOON_NS - DAY_NS, tenant="globex"), cents(2, 100, time_ns=NOON_NS)])
+    versions = versions_of(query, "all")
+    told = [
+        [(each.limit, each.spent) for each in history(query, versions, NOW, 2, tenants=tenants)]
+        for tenants in (None, frozenset({"acme"}))
+    ]
+    own = (Decimal(5), Decimal(1))
+    assert told == [[(Decimal(5), Decimal(7)), own], [(None, Decimal(0)), own]]

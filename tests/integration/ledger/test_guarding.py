@@ -159,6 +159,15 @@ def test_a_denial_is_believed_for_a_moment_by_calls_as_large(make: Make, server:
     assert len(server.asked) == 3
 
 
+def test_a_call_that_is_smaller_in_one_way_is_asked_for(make: Make, server: Reservations) -> None:
+    """A token more of what is asked is made up for by an answer that is much shorter."""
+    server.limit = Decimal("0.019")
+    guard = make()
+    with pytest.raises(BudgetExceededError):
+        guard.before(CALL)
+    go(guard, call=msgspec.structs.replace(CALL, input_tokens=1001, max_output_tokens=1))
+
+
 def test_the_last_of_a_budget_is_given_call_by_call(make: Make, server: Reservations) -> None:
     """Where a lease has no room a single call may: 5.00 USD are 250 calls, and not one more."""
     guard = make()
@@ -179,6 +188,22 @@ def test_what_no_budget_covers_is_asked_once(make: Make, server: Reservations, c
     assert guard.at_once(CALL) is None
     go(guard)
     assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("limit", [None, Decimal(5)])
+def test_what_a_policy_let_go_lets_nothing_larger_go(make: Make, server: Reservations, limit: Decimal | None) -> None:
+    """Neither by a lease with room for it, nor by a belief; nor what is of unknown size."""
+    server.limit, server.sized = limit, True
+    guard = make()
+    go(guard, 2)
+    before = len(server.asked)
+    go(guard, call=msgspec.structs.replace(CALL, input_tokens=1, max_output_tokens=1))
+    assert len(server.asked) == before
+    for larger in ({"input_tokens": 1001, "max_output_tokens": 1}, {"max_output_tokens": 1001}, {"input_tokens": None}):
+        go(guard, 2)
+        before = len(server.asked)
+        go(guard, call=msgspec.structs.replace(CALL, **larger))
+        assert len(server.asked) == before + 1
 
 
 def test_kinds_of_calls_have_leases_of_their_own(make: Make, server: Reservations) -> None:

@@ -5,11 +5,14 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import pytest
 from support.leasing import CALL, Clock, Make, go, maker
 from support.reservations import Reservations, reservations
 
 from spanledger.ledger.access.endpoint_file import Endpoint, leave
+from spanledger.ledger.budgets.budget import VALUE_CHARS_MAX
+from spanledger.ledger.budgets.reservation import Reserve, checked
 from spanledger.ledger.guarding import LeasingGuard, open_guard
 from spanledger.ledger.guarding.guard import AWAY_S
 from spanledger.ledger.guarding.settings import GuardSettings, read_settings
@@ -72,6 +75,31 @@ def test_a_server_that_is_away_means_what_is_set(
     if answer is not None:
         go(guard)
         assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("status", [400, 403, 413, 422])
+def test_a_call_that_the_server_does_not_take_lets_no_other_go(
+    make: Make, server: Reservations, clock: Clock, status: int
+) -> None:
+    """One tenant that the key may not charge is no way round the budgets of all others."""
+    guard = make()
+    stranger = msgspec.structs.replace(CALL, attributes={"ledger.tenant": "initech"})
+    server.answer = (status, {"error": "Forbidden"})
+    assert [permit.reservation_id for permit in go(guard, 2, stranger)] == ["", ""]
+    assert len(server.asked) == 1
+    server.answer = None
+    assert [permit.reservation_id for permit in go(guard)] == ["r-2"]
+    clock.now_s += AWAY_S
+    assert [permit.reservation_id for permit in go(guard, 1, stranger)] == ["r-3"]
+
+
+def test_words_are_asked_for_as_long_as_the_ledger_keeps_them(make: Make, server: Reservations) -> None:
+    """A user id as long as somebody likes is no question that a server refuses."""
+    attributes = {"ledger.user": "u" * 5_000, "ledger.approval": "a" * 5_000}
+    go(make(), 1, msgspec.structs.replace(CALL, model="m" * 5_000, attributes=attributes))
+    (asked,) = server.asked
+    checked(msgspec.convert(asked, Reserve))
+    assert asked["call"]["model"] == "m" * VALUE_CHARS_MAX
 
 
 def test_a_connection_that_the_server_closed_is_made_anew(make: Make, server: Reservations) -> None:

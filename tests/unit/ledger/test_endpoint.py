@@ -87,9 +87,9 @@ class Books:
     def remove_budget(self, name: str) -> None:
         """The same."""
 
-    def budget_history(self, name: str, windows: int) -> list[Utilisation]:
+    def budget_history(self, name: str, windows: int, tenants: frozenset[str] | None = None) -> list[Utilisation]:
         """There is none."""
-        del name, windows
+        del name, windows, tenants
         return []
 
     def close(self) -> None:

@@ -14,7 +14,14 @@ from typing import Final
 
 from spanledger.exporter.credential import Credential
 from spanledger.exporter.sift.wire import ANY_VALUE
-from spanledger.schemas.allowlist import AGENT_KEYS, AGENT_PATH_KEYS, SYSTEM_KEYS, TENANT_KEYS, USER_KEYS
+from spanledger.schemas.allowlist import (
+    AGENT_KEYS,
+    AGENT_PATH_KEYS,
+    ATTRIBUTION_KEYS,
+    SYSTEM_KEYS,
+    TENANT_KEYS,
+    USER_KEYS,
+)
 
 MARK: Final = "p:"
 _DIGITS: Final = 32
@@ -48,6 +55,16 @@ class Pseudonyms:
         """A raw value as it may be kept."""
         worked_out = self._remembered if len(value) <= _REMEMBERED_BYTES_MAX else self._hidden
         return worked_out(key, value, tenant)
+
+    def words(self, call: Mapping[str, str]) -> dict[str, str]:
+        """What is stated of a call in the ledger's words, as the ledger will name it."""
+        tenant = call.get("tenant", "")
+        return {word: self._word(ATTRIBUTION_KEYS.get(word, (word,))[0], said, tenant) for word, said in call.items()}
+
+    def _word(self, key: str, said: str, tenant: str) -> str:
+        if key in self.named:
+            return self._renamed(tenant, said)
+        return said if key in _ELSEWHERE else _ADDRESS.sub(lambda found: self._renamed(tenant, found[0]), said)
 
     def _hidden(self, key: str, value: bytes, tenant: str) -> bytes:
         said = _text(value)

@@ -30,7 +30,11 @@ def seen_as(denial: _Denial) -> _Denial:
     for module in _senders(sys._getframe(1)):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         root = _root_of(module)
         if root is not None and not isinstance(denial, root):
-            return _like(denial, _also(plain, root))
+            try:
+                return _like(denial, _also(plain, root))
+            except TypeError:
+                # An error of that SDK is not made without its own arguments: it sees ours as it is.
+                return denial
     return denial
 
 

@@ -88,9 +88,9 @@ class LocalAccess:
         """End a budget; its history stays."""
         self.accounts.remove(name)
 
-    def budget_history(self, name: str, windows: int) -> Sequence[Utilisation]:
+    def budget_history(self, name: str, windows: int, tenants: frozenset[str] | None = None) -> Sequence[Utilisation]:
         """What was used of a budget in its last windows."""
-        return self.accounts.history(name, windows)
+        return self.accounts.history(name, windows, tenants)
 
     def post_in_background(self) -> None:
         """Post while the journal grows, until the access is closed: for whoever brings more than a handful."""

@@ -67,8 +67,11 @@ class Access(Protocol):
         """End a budget; its history stays. Raises `NoBudgetError` where there is none."""
         ...
 
-    def budget_history(self, name: str, windows: int) -> Sequence[Utilisation]:
-        """What was used of a budget in its last windows, the current one last. Raises `NoBudgetError`."""
+    def budget_history(self, name: str, windows: int, tenants: frozenset[str] | None = None) -> Sequence[Utilisation]:
+        """What was used of a budget in its last windows, the current one last. Raises `NoBudgetError`.
+
+        Confined to some tenants it tells nothing of when the budget was of others.
+        """
         ...
 
     def close(self) -> None:

@@ -93,8 +93,9 @@ class RemoteAccess:
         """Have a budget ended."""
         self._ask(f"/v1/budgets/{quote(name, safe='')}", None, dict[str, str], "DELETE")
 
-    def budget_history(self, name: str, windows: int) -> Sequence[Utilisation]:
-        """What was used of a budget in its last windows."""
+    def budget_history(self, name: str, windows: int, tenants: frozenset[str] | None = None) -> Sequence[Utilisation]:
+        """What was used of a budget in its last windows; of which tenants, the token says."""
+        del tenants
         return self._ask(f"/v1/budgets/{quote(name, safe='')}/history?windows={windows}", None, History).windows
 
     def close(self) -> None:

@@ -62,7 +62,7 @@ def _history(context: Context, asked: HistoryAsked) -> History:
     if context.tenants is not None:
         _one(context, Nothing())
     try:
-        return History(windows=[*context.services.access.budget_history(name, asked.windows)])
+        return History(windows=[*context.services.access.budget_history(name, asked.windows, context.tenants)])
     except NoBudgetError as error:
         raise NotFoundError(str(error)) from error
 

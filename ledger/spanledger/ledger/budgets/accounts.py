@@ -1,7 +1,7 @@
 """The budgets of an open ledger: what is set, what is spent and held of it, and the keeper while a server runs."""
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,9 +38,19 @@ class BudgetAccounts:
         *,
         decide: Callable[[PolicyInput], None] | None = None,
         denied: Callable[[Reserve, SpanledgerError], None] | None = None,
+        named: Callable[[Mapping[str, str]], dict[str, str]] | None = None,
+        waits_since: Callable[[], int | None] | None = None,
     ) -> Generator[BudgetKeeper]:
         """Keep the hard budgets meanwhile. Raises `StoreLockedError` while another server does."""
-        keeper = BudgetKeeper(self._query, self._file, prices=self._prices, decide=decide, denied=denied)
+        keeper = BudgetKeeper(
+            self._query,
+            self._file,
+            prices=self._prices,
+            decide=decide,
+            denied=denied,
+            named=named,
+            waits_since=waits_since,
+        )
         with closing(keeper):
             self.keeper = keeper
             try:
@@ -72,10 +82,13 @@ class BudgetAccounts:
             remove(self._store, self._query, name, time.time_ns())
         self._changed()
 
-    def history(self, name: str, windows: int) -> Sequence[Utilisation]:
-        """What was used of a budget in its last windows, the current one last. Raises `NoBudgetError`."""
+    def history(self, name: str, windows: int, tenants: frozenset[str] | None = None) -> Sequence[Utilisation]:
+        """What was used of a budget in its last windows, the current one last. Raises `NoBudgetError`.
+
+        Whoever may know of some tenants (None: all) learns nothing of when it was of others.
+        """
         found = versions_of(self._query, name)
-        return history(self._query, found, datetime.now(UTC), windows, exchange_of(self._prices()))
+        return history(self._query, found, datetime.now(UTC), windows, exchange_of(self._prices()), tenants=tenants)
 
     def _changed(self) -> None:
         if self.keeper is not None:

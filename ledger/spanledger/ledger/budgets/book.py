@@ -22,7 +22,7 @@ from spanledger.schemas import BudgetExceededError, ConfigurationError
 LINK_NS: Final = 86_400 * 10**9
 """How long a settled reservation waits for its events; then its amount is kept without it, and counts on."""
 LIVE_MAX: Final = 20_000
-"""Reservations counted one by one each time the ledger grew; beyond it the oldest settled ones wait no longer."""
+"""Settled reservations counted one by one each time the ledger grew; beyond it the oldest wait no longer."""
 QUARTER_NS: Final = 900 * 10**9
 """Every zone's midnight falls on a quarter of an hour of UTC: amounts without a reservation are kept by those."""
 
@@ -115,6 +115,12 @@ def scope_text(budget: Budget) -> str:
     return "\n".join(f"{name}={value}" for name, value in sorted(budget.scope.items()))
 
 
+def _is_over(account: Account, now_ns: int) -> bool:
+    """Whether another window of its calendar began."""
+    until_ns = account.window.until_ns
+    return until_ns is not None and until_ns <= now_ns and account.budget.window in CALENDAR
+
+
 class Book:
     """Every reservation that counts, and the accounts of the hard budgets."""
 
@@ -124,6 +130,8 @@ class Book:
         self.live: dict[str, Held] = {}
         self._kept: dict[tuple[str, str], dict[int, int]] = {}
         self._expiries: list[tuple[int, str]] = []
+        self._began = False
+        """Whether a window began of which nothing was read yet."""
         self.changes: list[Held | Kept] = []
         """What is new since somebody took it: rows to be written."""
 
@@ -189,27 +197,29 @@ class Book:
     def pass_time(self, now_ns: int) -> None:
         """Let windows begin."""
         for account in self.accounts.values():
-            until_ns = account.window.until_ns
-            if until_ns is not None and until_ns <= now_ns and account.budget.window in CALENDAR:
+            if _is_over(account, now_ns):
+                self._began = True
                 account.window = window_at(account.budget.window, zone(account.budget.tz), now_ns)
                 account.spent = Spent()
                 self._recount(account)
 
     def is_due(self, now_ns: int) -> bool:
-        """Whether holds expire as soon as the ledger is read again."""
-        return bool(self._expiries) and self._expiries[0][0] <= now_ns
+        """Whether reading the ledger again tells more: holds expire then, and what is spent in a window that began."""
+        return self._expires(now_ns) or self._began or any(_is_over(each, now_ns) for each in self.accounts.values())
 
-    def renew(self, accounts: Iterable[Account], now_ns: int) -> None:
+    def renew(self, accounts: Iterable[Account], now_ns: int, posted_ns: int | None = None) -> None:
         """Take what the ledger says, of all hard budgets at once. Reading it began at this time.
 
+        All that was received before `posted_ns` (now, unless told) is in it.
         Links must have been read before what was spent: what is posted in between counts twice until the next time,
         never not at all. For the same reason holds expire only here: what was posted under them is known now.
         """
         self.accounts = {account.budget.name: account for account in accounts}
+        self._began = False
         for account in self.accounts.values():
             account.kept = self._kept.setdefault((account.scope, account.budget.currency), {})
             self._recount(account)
-        self._expire(now_ns)
+        self._expire(now_ns if posted_ns is None else posted_ns)
         self._let_go(now_ns)
 
     def waiting(self, closed_after_ns: int) -> list[str]:
@@ -258,8 +268,11 @@ class Book:
         for account in self.covering(held.call):
             account.count(held.reservation_id, 0)
 
+    def _expires(self, now_ns: int) -> bool:
+        return bool(self._expiries) and self._expiries[0][0] <= now_ns
+
     def _expire(self, now_ns: int) -> None:
-        while self.is_due(now_ns):
+        while self._expires(now_ns):
             _, reservation_id = heappop(self._expiries)
             held = self.live.get(reservation_id)
             if held is not None and held.state == "open":
@@ -281,9 +294,9 @@ class Book:
         """Forget settled reservations whose events are all in the ledger, or were waited for long enough."""
         settled = [each for each in self.live.values() if each.state == "settled"]
         late_ns = now_ns - LINK_NS
-        if (excess := len(self.live) - LIVE_MAX) > 0:
+        if (excess := len(settled) - LIVE_MAX) > 0:
             settled.sort(key=lambda each: each.closed_ns)
-            late_ns = max(late_ns, settled[min(excess, len(settled)) - 1].closed_ns + 1) if settled else late_ns
+            late_ns = max(late_ns, settled[excess - 1].closed_ns + 1)
         for held in settled:
             accounts = self.covering(held.call)
             if held.closed_ns < late_ns or self._is_complete(held, accounts):

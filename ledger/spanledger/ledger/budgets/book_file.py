@@ -7,7 +7,7 @@ groups, each durable when `write` returns.
 import os
 import sqlite3
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -67,7 +67,9 @@ class BookFile:
         self.file = file
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._told():
-            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE))
+            # One that is there is not opened: closing it would end the lock that this process may have on it.
+            with suppress(FileExistsError):
+                os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE))
             self._connection = sqlite3.connect(file, timeout=0, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()

@@ -95,7 +95,7 @@ class Desk:
                 answers.append(lambda answer=answer, done=done: answer.set_result(done))
         try:
             self._commit()
-        except SpanledgerError as error:
+        except Exception as error:  # noqa: BLE001 (the thread outlives it, or everybody would wait for ever)
             answers = [lambda answer=answer, error=error: answer.set_exception(error) for _, answer in group]
         for tell in answers:
             tell()
@@ -108,7 +108,7 @@ class Desk:
             if time.monotonic() - self._forgot > _FORGET_S:
                 self._forgot = time.monotonic()
                 self._file.forget(self._now_ns())
-        except SpanledgerError:
+        except Exception:
             self._start_again()
             raise
 
@@ -122,4 +122,5 @@ class Desk:
             return
         self._book = Book(self._convert)
         self._book.restore(held, kept)
-        self._book.renew(accounts.values(), self._now_ns())
+        # Nothing was read: nothing expires.
+        self._book.renew(accounts.values(), self._now_ns(), 0)

@@ -1,6 +1,6 @@
 """What a call may cost at most, before it is made: by the book in force, else its budgets' worst case. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -39,13 +39,18 @@ def estimate(
     return Estimate(decimal(rated.cost or 0) if whole else None, rated.currency or CURRENCY, *known)
 
 
-def at_worst(budgets: Iterable[Budget], tokens: int, calls: int) -> Estimate:
-    """What calls without a price are held at: the most that any of their budgets counts for such."""
+def at_worst(
+    budgets: Iterable[Budget], tokens: int, calls: int, convert: Callable[[int, str, str], int | None]
+) -> Estimate:
+    """What calls without a price are held at: the most that any of their budgets counts for such.
+
+    `convert` makes of an amount, from a currency, one of another; None without a rate.
+    """
     worst = [
         (worst_case(calls, tokens, each.unpriced_per_million_tokens, each.unpriced_per_request), each.currency)
         for each in budgets
     ]
     if not worst:
         return Estimate(None, CURRENCY)
-    amount, currency = max(worst)
+    amount, currency = max(worst, key=lambda each: convert(*each, worst[0][1]) or 0)
     return Estimate(decimal(amount), currency)

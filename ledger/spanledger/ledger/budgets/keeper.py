@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -70,21 +71,26 @@ class BudgetKeeper:
         prices: Callable[[], PriceBook],
         decide: Callable[[PolicyInput], None] | None = None,
         denied: Callable[[Reserve, SpanledgerError], None] | None = None,
+        named: Callable[[Mapping[str, str]], dict[str, str]] | None = None,
+        waits_since: Callable[[], int | None] | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """Open the book. `prices` gives the price book in force.
 
-        `decide` raises for a call that a policy denies; `denied` is told of every denial that is to be recorded.
+        `decide` raises for a call that a policy denies; `denied` is told of every denial that is to be recorded;
+        `named` names a call as the ledger will, where that has pseudonyms for persons; `waits_since`
+        says when the oldest was received of what is not in the ledger yet.
         Raises `StoreLockedError` while another server keeps it, `StoreUnavailableError` when the disk fails.
         """
         self._query = query
         self._prices = prices
         self._decide = decide
         self._denied = denied
+        self._named = named
         self._now_ns = now_ns
         self._desk = Desk(BookFile(file), self._convert, now_ns)
         self._book: PriceBook | None = None
-        self._watch = Watch(query, self._desk, prices, now_ns)
+        self._watch = Watch(query, self._desk, prices, now_ns, waits_since)
         self._policies = ThreadPoolExecutor(POLICIES_MAX, "spanledger-policy")
         self._rating = threading.Lock()
 
@@ -112,17 +118,18 @@ class BudgetKeeper:
         Who asks for some tenants (None: all) learns no sums of a budget that is not theirs alone.
         Raises `BudgetExceededError`, `PolicyDeniedError`, `ConfigurationError`, or `StoreUnavailableError`.
         """
-        checked(asked)
+        asked = self._asked(asked)
         budgets = self._covering(asked.call)
         priced = self._priced(asked, budgets)
         self._ask_policy(asked, priced)
-        return self._held(asked, budgets, priced, tenants).result(ANSWER_S_MAX)
+        held = self._held(asked, budgets, priced, tenants).result(ANSWER_S_MAX)
+        return held if self._decide is None else msgspec.structs.replace(held, sized=True)
 
     def reserving(self, asked: Reserve, tenants: frozenset[str] | None = None) -> "Future[Reservation]":
         """The same for an event loop: what is wrong is raised at once, who is denied is told later."""
         if self._decide is not None:
             return self._policies.submit(self.reserve, asked, tenants)
-        checked(asked)
+        asked = self._asked(asked)
         budgets = self._covering(asked.call)
         return self._held(asked, budgets, self._priced(asked, budgets), tenants)
 
@@ -163,6 +170,11 @@ class BudgetKeeper:
             by_name.setdefault(name, state_of(account.budget, account.window, account.spent, account.held))
         return [by_name[budget.name] for budget in budgets]
 
+    def _asked(self, asked: Reserve) -> Reserve:
+        """Checked, its call by the ledger's names: budgets are of those, and no others come onto the disk."""
+        checked(asked)
+        return msgspec.structs.replace(asked, call=self._named(asked.call)) if self._named else asked
+
     def _covering(self, call: Mapping[str, str]) -> list[Budget]:
         hard = self._watch.hard
         if hard is None:
@@ -180,9 +192,9 @@ class BudgetKeeper:
         if priced.amount is not None:
             return priced
         tokens = (asked.input_tokens or 0) + (asked.max_output_tokens or 0)
-        return at_worst(budgets, tokens, asked.calls)._replace(
-            input_price=priced.input_price, output_price=priced.output_price
-        )
+        now_ns = self._now_ns()
+        worst = at_worst(budgets, tokens, asked.calls, partial(self._convert, at_ns=now_ns))
+        return worst._replace(input_price=priced.input_price, output_price=priced.output_price)
 
     def _ask_policy(self, asked: Reserve, priced: Estimate) -> None:
         if self._decide is None:

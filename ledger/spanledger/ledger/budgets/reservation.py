@@ -6,9 +6,10 @@ from typing import Final, Literal
 
 import msgspec
 
+from spanledger.ledger.budgets.amounts import atto
 from spanledger.ledger.budgets.budget import CALL_WORDS, VALUE_CHARS_MAX
 from spanledger.schemas import ConfigurationError
-from spanledger.schemas.money import AMOUNT_DIGITS_MAX
+from spanledger.schemas.money import AMOUNT_CHARS_MAX, AMOUNT_DIGITS_MAX
 
 LEASE_S: Final = 600
 """How long a reservation holds when nobody says: longer than a call takes, short enough after a crash."""
@@ -77,6 +78,8 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     budgets: tuple[Room, ...] = ()
     valid_s: float = 0
     """With an empty id: how long it may be believed that no hard budget covers such a call."""
+    sized: bool = False
+    """Whether a policy decided it for calls of this size: what is larger is to be asked for anew."""
 
 
 def checked(asked: Reserve) -> Reserve:
@@ -110,6 +113,15 @@ def checked(asked: Reserve) -> Reserve:
 
 def check_amount(amount: Decimal | None) -> None:
     """Raise `ConfigurationError` for what cannot be reserved or settled."""
-    if amount is not None and not (amount.is_finite() and amount >= 0 and amount.adjusted() < AMOUNT_DIGITS_MAX):
-        msg = f"an amount is zero or more, with at most {AMOUNT_DIGITS_MAX} digits before the point"
+    if amount is None:
+        return
+    try:
+        fits = atto(amount) >= 0 and amount.adjusted() < AMOUNT_DIGITS_MAX
+    except ValueError:
+        fits = False
+    if not fits:
+        msg = (
+            f"an amount is zero or more, with at most {AMOUNT_DIGITS_MAX} digits before the point and "
+            f"{AMOUNT_CHARS_MAX} characters in all"
+        )
         raise ConfigurationError(msg)

@@ -53,11 +53,18 @@ def state_of(budget: Budget, window: Window, spent: Spent, held: int) -> BudgetS
 
 
 def history(
-    query: Query, versions: Sequence[Version], now: datetime, windows: int, exchange: Exchange = NO_RATES
+    query: Query,
+    versions: Sequence[Version],
+    now: datetime,
+    windows: int,
+    exchange: Exchange = NO_RATES,
+    *,
+    tenants: frozenset[str] | None = None,
 ) -> list[Utilisation]:
     """The last windows of a budget, the oldest first and the current one last.
 
-    The windows are those of its newest version; scope, limit and currency of each are what was in force at its end.
+    The windows are those of its newest version; scope, limit and currency of each are what was in force at its end,
+    unless that was of others than these tenants (None: all).
     Raises `ConfigurationError`.
     """
     if not 0 < windows <= WINDOWS_MAX:
@@ -70,6 +77,7 @@ def history(
     for window in spans:
         end_ns = now_ns if window.until_ns is None else min(window.until_ns - 1, now_ns)
         version = in_force(versions, moment_of(end_ns) + timedelta(microseconds=1))
+        version = version if version is not None and version.within(tenants) else None
         limited.append(version is not None)
         # Days of the newest version's zone, whatever the older one's was.
         asked.append((msgspec.structs.replace(version or newest, tz=newest.tz, window=newest.window), window))

@@ -17,7 +17,7 @@ from spanledger.ledger.budgets.definitions import current
 from spanledger.ledger.budgets.desk import Desk
 from spanledger.ledger.budgets.links import links_of
 from spanledger.ledger.budgets.spending import Query, spent_of
-from spanledger.ledger.budgets.windows import window_at
+from spanledger.ledger.budgets.windows import CALENDAR, window_at
 from spanledger.ledger.periods import zone
 from spanledger.schemas import SpanledgerError
 
@@ -29,6 +29,8 @@ IDLE_LOOK_S: Final = 5.0
 """The same while there is no hard budget: another server may set one."""
 ANEW_S: Final = 30.0
 """How often everything is read though nothing was posted: prices are revised, and rolling windows move on."""
+BEHIND_NS_MAX: Final = 3_600 * 10**9
+"""How long a hold outlives its time at most while what was used under it may wait in the journal."""
 _STOP_S_MAX: Final = 60.0
 _FRESH_NS: Final = 900 * 10**9
 _STAMP: Final = (
@@ -48,11 +50,19 @@ class _Read(NamedTuple):
 class Watch:
     """Reads for one desk. Any thread may ask."""
 
-    def __init__(self, query: Query, desk: Desk, prices: Callable[[], PriceBook], now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        query: Query,
+        desk: Desk,
+        prices: Callable[[], PriceBook],
+        now_ns: Callable[[], int],
+        waits_since: Callable[[], int | None] | None = None,
+    ) -> None:
         self._query = query
         self._desk = desk
         self._prices = prices
         self._now_ns = now_ns
+        self._waits_since = waits_since
         self._read = _Read()
         self._reading = threading.Lock()
         self._stopping = threading.Event()
@@ -91,18 +101,32 @@ class Watch:
 
     def _take(self, hard: tuple[Budget, ...], *, far: bool) -> None:
         now_ns = self._now_ns()
+        posted_ns = self._posted_ns(now_ns)
         closed_after_ns = 0 if far else now_ns - _FRESH_NS
         before, waiting, since_ns = self._desk.do(lambda book: _waiting(book, closed_after_ns))
         exchange = exchange_of(self._prices())
         found = links_of(self._query, hard, waiting, since_ns, exchange)
         windows = [(budget, window_at(budget.window, zone(budget.tz), now_ns)) for budget in hard]
-        spent = spent_of(self._query, windows, exchange)
+        # A call that ended by a clock ahead of ours is linked already: it counts, too.
+        until_whenever = [
+            (budget, window if budget.window in CALENDAR else window._replace(until_ns=None))
+            for budget, window in windows
+        ]
+        spent = spent_of(self._query, until_whenever, exchange)
         accounts: list[Account] = []
         for (budget, window), amount in zip(windows, spent, strict=True):
             old = before.get(budget.name)
             links = {**(old.links if old and old.budget.scope == budget.scope else {}), **found[budget.name]}
             accounts.append(Account(budget, window, amount, links))
-        self._desk.do(lambda book: book.renew(accounts, now_ns))
+        self._desk.do(lambda book: book.renew(accounts, now_ns, posted_ns))
+
+    def _posted_ns(self, now_ns: int) -> int:
+        """Until when everything that was received is in the ledger, that is read after this."""
+        try:
+            since_ns = self._waits_since() if self._waits_since else None
+        except OSError:
+            since_ns = 0
+        return now_ns if since_ns is None else max(since_ns, now_ns - BEHIND_NS_MAX)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

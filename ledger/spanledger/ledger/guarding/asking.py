@@ -20,9 +20,16 @@ ANSWER_TIMEOUT_S: Final = 2.0
 
 RESERVATIONS: Final = "/v1/reservations"
 
+_OF_THE_QUESTION: Final = frozenset({400, 403, 413, 422})
+"""What is wrong is this call (a tenant that the key may not charge): of any other it says nothing."""
+
 
 class AwayError(Exception):
     """The server cannot be asked now; the message says why."""
+
+
+class UnaskedError(AwayError):
+    """The server is there, and takes no question about such a call."""
 
 
 class Granted(msgspec.Struct, frozen=True):
@@ -37,6 +44,8 @@ class Granted(msgspec.Struct, frozen=True):
     output_price: str | None = None
     valid_s: float = 0.0
     """Without a reservation: how long it may be believed that no budget covers such a call."""
+    sized: bool = False
+    """Whether it is for calls that are no larger."""
 
 
 class _Refused(msgspec.Struct, frozen=True):
@@ -63,7 +72,7 @@ class Server:
         self._caller.close()
 
     def reserve(self, asked: Mapping[str, object]) -> Granted:
-        """Ask for a lease. Raises `BudgetExceededError`, `PolicyDeniedError` or `AwayError`."""
+        """Ask for a lease. Raises `BudgetExceededError`, `PolicyDeniedError`, `UnaskedError` or `AwayError`."""
         status, body = self._exchange(RESERVATIONS, asked)
         try:
             if status == 200:
@@ -84,7 +93,7 @@ class Server:
         if status == 403 and refused.error == PolicyDeniedError.__name__:
             raise PolicyDeniedError(refused.message, policy=refused.policy, reason=refused.reason)
         msg = f"it answers {status} {refused.message or refused.error}"
-        raise AwayError(msg)
+        raise UnaskedError(msg) if status in _OF_THE_QUESTION else AwayError(msg)
 
     def settle(self, reservation_id: str, amount: str) -> None:
         """Close a lease at what was taken from it. Raises `AwayError`."""

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Final
 from weakref import WeakSet
 
-from spanledger.ledger.guarding.asking import AwayError, Granted, Server
+from spanledger.ledger.budgets.budget import VALUE_CHARS_MAX
+from spanledger.ledger.guarding.asking import AwayError, Granted, Server, UnaskedError
 from spanledger.ledger.guarding.lease import LEASE_S, Lease
 from spanledger.ledger.guarding.scope import FREE, Denial, Free, Scope, Taken
 from spanledger.ledger.guarding.settings import AWAY, GuardSettings
@@ -104,7 +105,7 @@ class LeasingGuard:
 
     def _asked(self, scope: Scope, call: GuardedCall) -> Taken | Free:
         now_s = self._clock_s()
-        if now_s < self._away_until_s:
+        if now_s < max(self._away_until_s, scope.unasked_until_s):
             return self._without_server()
         calls = scope.calls_to_ask(now_s)
         try:
@@ -112,6 +113,10 @@ class LeasingGuard:
             return scope.granted(self._reserve(call, calls), call, self._clock_s())
         except DENIALS as denial:
             return self._denied(denial, scope, call)
+        except UnaskedError as error:
+            self._failed("ask for such a call", error)
+            scope.unasked_until_s = self._clock_s() + AWAY_S
+            return self._without_server()
         except (AwayError, ValueError) as error:
             self._failed("ask for a lease", error)
             self._away_until_s = self._clock_s() + AWAY_S
@@ -143,7 +148,7 @@ class LeasingGuard:
             asked["trace_id"] = f"{call.trace_id:032x}"
             asked["span_id"] = f"{call.span_id:016x}"
         if approval := call.attributes.get(a.LEDGER_APPROVAL):
-            asked["approval"] = str(approval)
+            asked["approval"] = str(approval)[:VALUE_CHARS_MAX]
         return asked
 
     def _words(self, call: GuardedCall) -> dict[str, str]:
@@ -157,7 +162,8 @@ class LeasingGuard:
         words.setdefault("environment", self._settings.environment)
         if self._settings.tenant:
             words.setdefault("tenant", self._settings.tenant)
-        return {word: value for word, value in words.items() if value}
+        # As long as the ledger keeps them: a longer one is no reason not to be asked for.
+        return {word: value[:VALUE_CHARS_MAX] for word, value in words.items() if value}
 
     def _denied(self, denial: Denial, scope: Scope, call: GuardedCall) -> Free:
         if self._settings.enforce:

@@ -3,6 +3,7 @@
 import copy
 import threading
 from collections import deque
+from operator import ge
 from typing import Final
 
 from spanledger.ledger.guarding.asking import Granted
@@ -70,11 +71,13 @@ class Scope:
         "_denial",
         "_denied",
         "_denied_until_s",
+        "_sized",
         "asking",
         "lease",
         "lock",
         "over",
         "resource",
+        "unasked_until_s",
     )
 
     def __init__(self, resource: object, over: deque[Lease]) -> None:
@@ -87,14 +90,20 @@ class Scope:
         self.lease: Lease | None = None
         self.over = over
         """Leases that are used up: every call was taken, and has ended."""
+        self.unasked_until_s = 0.0
+        """Until then the server takes no question about such calls."""
         self._believed_until_s = 0.0
         self._calls = 1
         self._denial: Denial | None = None
+        self._sized: GuardedCall | None = None
+        """The call that a policy let go, and calls no larger with it."""
         self._denied: tuple[int, int] = (0, 0)
         self._denied_until_s = 0.0
 
     def take(self, call: GuardedCall, now_s: float) -> Taken | Free | None:
         """Let a call go by what is known; None where the server has to be asked. Raises what it said a moment ago."""
+        if self._sized is not None and _is_larger(call, self._sized):
+            return self._denied_lately(call, now_s)
         if now_s < self._believed_until_s:
             return FREE
         with self.lock:
@@ -103,10 +112,12 @@ class Scope:
                 amount = lease.take(call.input_tokens, call.max_output_tokens)
                 if amount is not None:
                     return Taken(self, lease, amount)
-        if now_s < self._denied_until_s and self._denial is not None and _size(call) >= self._denied:
+        return self._denied_lately(call, now_s)
+
+    def _denied_lately(self, call: GuardedCall, now_s: float) -> None:
+        if now_s < self._denied_until_s and self._denial is not None and all(map(ge, _size(call), self._denied)):
             # One of its own for each: an error keeps the way that it took.
             raise copy.copy(self._denial)
-        return None
 
     def calls_to_ask(self, now_s: float) -> int:
         """For how many calls to ask: more, the quicker the last lease was used up."""
@@ -119,6 +130,7 @@ class Scope:
 
     def granted(self, granted: Granted, call: GuardedCall, now_s: float) -> Taken | Free:
         """Take over what the server granted, and let the call go that it was asked for."""
+        self._sized = call if granted.sized else None
         if not granted.reservation_id:
             self._believed_until_s = now_s + max(0.0, min(granted.valid_s, BELIEVED_S_MAX))
             return FREE
@@ -138,6 +150,12 @@ class Scope:
         with self.lock:
             lease, self.lease = self.lease, None
         return lease if lease is not None and not lease.taken and not lease.in_flight else None
+
+
+def _is_larger(call: GuardedCall, than: GuardedCall) -> bool:
+    """Whether a call may be larger than another; of what is unknown nobody knows."""
+    sizes = ((call.input_tokens, than.input_tokens), (call.max_output_tokens, than.max_output_tokens))
+    return any(mine != other and (mine is None or other is None or mine > other) for mine, other in sizes)
 
 
 def _size(call: GuardedCall) -> tuple[int, int]:

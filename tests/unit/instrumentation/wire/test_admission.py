@@ -1,7 +1,13 @@
+import sys
+from types import ModuleType
+from typing import Self
+
 import pytest
+from support.guards import OUT_OF_MONEY
 
 from spanledger.instrumentation.wire.admission import guard_from
 from spanledger.instrumentation.wire.limits import output_limit
+from spanledger.instrumentation.wire.seen_as import seen_as
 from spanledger.ledger.guarding import LeasingGuard
 
 SET = {"SPANLEDGER_GUARD": "enforce", "SPANLEDGER_GUARD_URL": "http://127.0.0.1:1"}
@@ -57,3 +63,24 @@ def test_a_wrong_setting_guards_nothing_and_says_so(
     (record,) = caplog.records
     assert said in caplog.text
     assert "no call is guarded" in record.getMessage()
+
+
+def test_an_sdk_whose_errors_are_made_of_its_own_arguments_hands_on_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else reaches the application: not that the two could not be one."""
+
+    class Root(Exception):
+        def __new__(cls, request: object) -> Self:
+            return super().__new__(cls, request)
+
+        def __init__(self, request: object) -> None:
+            super().__init__(request)
+
+    class APIError(Root):
+        """What is below its root."""
+
+    package, module = ModuleType("stern"), ModuleType("stern._base_client")
+    vars(package)["APIError"] = APIError
+    monkeypatch.setitem(sys.modules, "stern", package)
+    vars(module).update(seen_as=seen_as, denial=OUT_OF_MONEY)
+    exec("def send():\n    return seen_as(denial)", vars(module))  # noqa: S102 (the module it is called from matters)
+    assert vars(module)["send"]() is OUT_OF_MONEY

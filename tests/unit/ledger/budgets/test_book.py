@@ -270,6 +270,19 @@ def test_what_the_ledger_never_has_counts_through_its_window(monkeypatch: pytest
     assert made.accounts["hours"].held == 0
 
 
+def test_many_that_are_open_do_not_make_the_settled_count_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A settled call waits for its event however many others are on their way."""
+    monkeypatch.setattr(book, "LIVE_MAX", 2)
+    made = opened(BUDGETS[0])
+    for number in range(4):
+        granted(made, held(number, "a", 1, START_NS))
+    made.settle(made.live["r0"], ATTO, START_NS)
+    account = made.accounts["a"]
+    made.renew([account], START_NS)
+    made.renew([replace(account, spent=Spent(ATTO), links={"r0": (1, ATTO)})], START_NS)
+    assert made.accounts["a"].held == 3 * ATTO
+
+
 def granted(made: Book, asked: Held) -> Held:
     """A reservation that was let through."""
     made.reserve(asked)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from spanledger.ledger.budgets.budget import Budget, checked
+from spanledger.ledger.budgets.estimate import at_worst
 from spanledger.schemas import BudgetExceededError, ConfigurationError, PolicyDeniedError
 
 BUDGET = Budget(name="search", scope={"team": "search"}, window="month", limit=Decimal(5))
@@ -74,3 +75,18 @@ def test_the_errors_name_everything_and_travel() -> None:
     denied = PolicyDeniedError(policy="models", reason="gpt-4 is not allowed")
     again = pickle.loads(pickle.dumps(denied))  # noqa: S301 (our own)
     assert (again.policy, str(again)) == ("models", "the policy 'models' denies the call: gpt-4 is not allowed")
+
+
+def test_the_worst_case_of_budgets_in_two_currencies_is_the_dearer_one() -> None:
+    """Fifteen yen are less than a dollar."""
+    worst = {"USD": Decimal(1), "JPY": Decimal(15)}
+    budgets = [
+        Budget(name=currency, window="day", currency=currency, limit=Decimal(100), unpriced_per_request=amount)
+        for currency, amount in worst.items()
+    ]
+
+    def convert(amount: int, source: str, target: str) -> int:
+        return amount if source == target else amount * 150 if target == "JPY" else amount // 150
+
+    for some in (budgets, budgets[::-1]):
+        assert at_worst(some, 0, 1, convert)[:2] == (Decimal(1), "USD")
