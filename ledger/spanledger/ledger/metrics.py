@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from spanledger.exporter.journal import shards
+from spanledger.exporter.journal import JournalCorrupt, shards
 from spanledger.exporter.prices import PriceShelf
 from spanledger.ledger.accounts import Query, accounts, in_quarantine
 
@@ -68,8 +68,13 @@ def _families(query: Query, journal: Path, *, prices_refused: bool) -> Iterator[
     for doubt, count in zip(_IN_DOUBT, in_doubt, strict=True):
         doubtful.add_metric((doubt,), _number(count))
     yield doubtful
-    waiting = sum(shard.pending_bytes for shard in shards(journal))
+    waiting, damaged = _waiting(journal)
     yield GaugeMetricFamily("spanledger_journal_pending_bytes", "Accepted, not yet posted", value=waiting)
+    yield GaugeMetricFamily(
+        "spanledger_journal_damaged_shards",
+        "Journals of which nobody can tell what waits; spanledger journal inspect says why",
+        value=damaged,
+    )
     aside = GaugeMetricFamily("spanledger_quarantined", "What lies in quarantine", labels=("state",))
     for state, (_, elements) in in_quarantine(query).items():
         aside.add_metric((state,), elements)
@@ -79,6 +84,17 @@ def _families(query: Query, journal: Path, *, prices_refused: bool) -> Iterator[
         "1 while the price files are refused and the prices before stay in use",
         value=int(prices_refused),
     )
+
+
+def _waiting(journal: Path) -> tuple[int, int]:
+    """The bytes that wait, and in how many shards that cannot be told: one of these hides no number of the others."""
+    waiting = damaged = 0
+    for shard in shards(journal):
+        try:
+            waiting += shard.pending_bytes
+        except JournalCorrupt:
+            damaged += 1
+    return waiting, damaged
 
 
 def _number(value: object) -> float:

@@ -1,6 +1,7 @@
 """A damaged journal, by a person's decision: what can be read is posted, what cannot is kept and counted, once."""
 
 from collections.abc import Generator
+from errno import EIO
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from support.journal import flip_bit
 from support.otlp import NOON_NS, chat, request, span
 
 from spanledger.exporter.journal import JournalCorrupt, Shard, shards
+from spanledger.exporter.journal.disk import Disk
 from spanledger.exporter.store import Store
-from spanledger.schemas import ConfigurationError, SpanledgerError
+from spanledger.schemas import ConfigurationError, SpanledgerError, StoreUnavailableError
 
 COUNTED = "SELECT first_seq, last_seq, counts FROM ledger_postings FINAL WHERE has(mapKeys(counts), 'skipped_records')"
 
@@ -106,3 +108,21 @@ def test_what_cannot_be_kept_is_not_skipped(desk: Desk) -> None:
     assert (shard.posted, desk.store.query(COUNTED)) == (0, [])
     with pytest.raises(ConfigurationError, match="no shard 'x'"):
         desk.poster.skip_unreadable("x")
+
+
+def test_a_disk_that_fails_while_bytes_are_kept_is_one_sentence(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder for them cannot be made durable: nothing is skipped, and the next try finds all as it was."""
+    shard = damage(desk, 1)
+    sync = Disk.fsync_dir
+
+    def failing(self: Disk, path: Path) -> None:
+        if path == desk.root / "unreadable":
+            raise OSError(EIO, "Input/output error")
+        sync(self, path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Disk, "fsync_dir", failing)
+        with pytest.raises(StoreUnavailableError, match=r"could not be set aside: .*nothing was skipped"):
+            desk.poster.skip_unreadable(shard.id)
+    assert (shard.posted, desk.store.query(COUNTED)) == (0, [])
+    assert [each.records for each in desk.poster.skip_unreadable(shard.id)] == [1]

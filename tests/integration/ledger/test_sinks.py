@@ -55,6 +55,12 @@ def progress(tmp_path: Path) -> Progress:
     return Progress(tmp_path / "data")
 
 
+def test_the_folder_that_progress_makes_is_its_owner_s(tmp_path: Path) -> None:
+    """The journal may come later, and takes the folder as it is."""
+    Progress(tmp_path / "data").close()
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_file_has_every_event_once_and_sums_are_the_ledger_s(
     any_store: Store, tmp_path: Path, progress: Progress
 ) -> None:
@@ -92,7 +98,7 @@ def test_more_than_a_page_is_told_in_pages(
 ) -> None:
     """Also when all of it was posted within the last minute, which is read again."""
     query, sink = asking(store), JsonLines(tmp_path / "told.jsonl")
-    monkeypatch.setattr(feed, "CLAIMS_PER_PAGE", 2)
+    monkeypatch.setattr(feed, "ARRIVALS_PER_PAGE", 2)
     desk = Desk(store, tmp_path / "journal")
     for n in range(1, 6):
         desk.post(request(span(chat(), span_id=n, trace_id=n)))
@@ -130,6 +136,30 @@ def test_a_price_that_was_found_later_is_told(store: Store, tmp_path: Path, prog
     store.command(f"INSERT INTO ledger_events SELECT * REPLACE ({changed}) FROM ledger_events")
     assert deliver(query, sink, progress).events == 1
     assert [event["kind"] for event in lines(sink.path)] == ["charge", "adjustment"]
+
+
+def test_many_adjustments_are_told_in_pages_too(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger that was priced anew has as many as charges: an answer with all of them would be too large for ever."""
+    query, desk = asking(store), Desk(store, tmp_path / "journal")
+    monkeypatch.setattr(feed, "ARRIVALS_PER_PAGE", 2)
+    desk.post(request(span(chat())))
+    cursor = feed.page_after(query, 0).upto_ns
+    for n in range(1, 6):
+        changed = (
+            "'adjustment' AS kind, now64(9, 'UTC') AS ingest_time, 0 AS requests,"
+            f" toFixedString(concat(substring(event_id, 1, 8), 'adjust{n:02}'), 16) AS event_id"
+        )
+        charges = "(SELECT * FROM ledger_events WHERE kind = 'charge')"
+        store.command(f"INSERT INTO ledger_events SELECT * REPLACE ({changed}) FROM {charges}")
+    told_of: set[str] = set()
+    more = True
+    while more:
+        page = feed.page_after(query, cursor)
+        # And the last one of the page before.
+        assert len(page.events) <= 3
+        told_of.update(str(event["event_id"]) for event in page.events)
+        cursor, more = page.upto_ns, page.more
+    assert len(told_of) == 5
 
 
 def test_what_a_crash_cut_short_is_told_again(store: Store, tmp_path: Path, progress: Progress) -> None:

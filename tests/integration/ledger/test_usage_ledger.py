@@ -43,7 +43,7 @@ def test_a_month_s_usage_is_held_to_a_cap(own_engine: Path, tmp_path: Path) -> N
     with UsageLedger(file, client, store=str(own_engine), tz="Europe/Berlin", now=lambda: now) as usage:
         budget = BudgetManager(ledger=usage)
         assert budget.monthly_cap == 20.0
-        with attribution(analytics=False):
+        with attribution(analytics="No"):
             usage.record_usage(LLMUsage(**CALL, cost=18.0, ts=ts, agent="cfo"))  # pyright: ignore[reportArgumentType]
         assert usage.get_total_cost_for_current_month() == 19.25
         assert budget.get_remaining_budget_percentage() == 0.0375

@@ -32,6 +32,17 @@ def test_a_closed_store_opens_again_with_its_rows(own_engine: Path) -> None:
     again.close()
 
 
+def test_a_closed_store_answers_nobody(own_engine: Path) -> None:
+    """A thread that outlives a stop would start the engine again, beside whoever has the folder by then."""
+    store = open_store(str(own_engine))
+    store.close()
+    asked = (lambda: store.query("SELECT 1"), lambda: store.query_user("SELECT 1"), lambda: store.command("SELECT 1"))
+    for ask in asked:
+        with pytest.raises(StoreUnavailableError, match="the store is closed"):
+            ask()
+    open_store(str(own_engine)).close()
+
+
 def test_a_second_process_is_told_who_holds_the_store(own_engine: Path) -> None:
     """The sentence names the pid and the way in; when the holder is killed the store is free at once."""
     own_engine.mkdir()

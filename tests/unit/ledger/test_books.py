@@ -44,9 +44,10 @@ RECORD: Final = {
 }
 
 
-def stream(data: bytes | str) -> io.BufferedReader:
+def stream(data: bytes | str, buffer_bytes: int = io.DEFAULT_BUFFER_SIZE) -> io.BufferedReader:
     """Bytes as a file gives them."""
-    return io.BufferedReader(io.BytesIO(data.encode() if isinstance(data, str) else data))  # pyright: ignore[reportArgumentType]
+    raw = io.BytesIO(data.encode() if isinstance(data, str) else data)
+    return io.BufferedReader(raw, buffer_bytes)  # pyright: ignore[reportArgumentType, reportReturnType]
 
 
 def claims_of(spans: ResourceSpans) -> list[Claim]:
@@ -258,6 +259,48 @@ def test_an_empty_row_is_no_call(call: Callable[[], object]) -> None:
     """It has neither id nor time."""
     with pytest.raises(UnbookableRow):
         call()
+
+
+DUMP: Final = "COPY t (event_id, timestamp, provider, model, input_tokens, output_tokens, metadata_extra) FROM stdin;\n"
+ID: Final = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
+
+
+@pytest.mark.parametrize("when", ["9999-12-31 00:00:00+00", "2262-04-12 00:00:00+00", "1970-01-01 00:00:00+00"])
+def test_a_row_of_a_time_that_no_ledger_holds_is_told_and_its_neighbours_are_kept(when: str) -> None:
+    """Dates that stand for none: they break off no import, and become no other time."""
+    rows_ = "".join(f"{ID}\t{each}\topenai\tm\t1\t2\t\\N\n" for each in (when, "2026-01-01 00:00:00+00"))
+    parts = list(tokenledger.read(stream(f"{DUMP}{rows_}\\.\n"), UTC))
+    assert [reason for part in parts for reason in part.rejected] == ["a row whose time is not between 1970 and 2262"]
+    assert len(spans(iter(parts))) == 1
+    [told, _] = usage(stream(json.dumps([{**RECORD, "ts": when}, RECORD])), UTC)
+    assert told.rejected
+
+
+@pytest.mark.parametrize(
+    ("model", "extra", "said"),
+    [
+        ("a\\9b", "\\N", "a9b"),
+        ("a\\1019b", "\\N", "aA9b"),
+        ("m", '{"deep": ' + "[" * 5000 + "]" * 5000 + "}", "m"),
+    ],
+)
+def test_a_hostile_row_breaks_off_no_import(model: str, extra: str, said: str) -> None:
+    """Escapes that are no octal numbers are themselves, and nesting without end says nothing."""
+    row = f"{ID}\t2026-01-01 00:00:00+00\topenai\t{model}\t1\t2\t{extra}\n"
+    [(_, attributes)] = spans(tokenledger.read(stream(f"{DUMP}{row}\\.\n"), UTC))
+    assert attributes[a.REQUEST_MODEL] == said
+
+
+def test_what_is_no_dump_is_one_sentence_whatever_its_bytes_are() -> None:
+    """A first line longer than any header; a table whose columns have names in another encoding."""
+    for data in (b"x" * 200_000, b"COPY t (caf\xe9) FROM stdin;\n1\n\\.\n"):
+        with pytest.raises(Broken, match="no table with the columns"):
+            list(tokenledger.read(stream(data, 1 << 20), UTC))
+
+
+def test_a_usage_file_may_begin_with_a_byte_order_mark() -> None:
+    """Editors of Windows put one there."""
+    assert len(spans(usage(stream(b"\xef\xbb\xbf" + json.dumps([RECORD]).encode()), UTC))) == 1
 
 
 def test_a_file_may_be_gzipped_and_is_named_when_it_breaks_off(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spanledger.exporter.journal import Shard
-from spanledger.exporter.journal.disk import Disk
+from spanledger.exporter.journal.disk import Disk, DiskFailed
 from spanledger.exporter.journal.mending import keep, mend_checkpoint, mend_header
 from spanledger.exporter.journal.survey import Damage, Kind, survey
 from spanledger.exporter.posting.tables import LedgerTables
@@ -47,7 +47,7 @@ def skip_unreadable(shard: Shard, tables: LedgerTables, disk: Disk, post: Callab
             try:
                 kept = keep(disk, shard.path, damage)
                 _pass_over(shard, tables, disk, damage)
-            except OSError as error:
+            except (OSError, DiskFailed) as error:
                 msg = f"what cannot be read of shard {shard.id} could not be set aside: {error}; nothing was skipped"
                 raise StoreUnavailableError(msg) from error
             lost = max(0, damage.records)

@@ -11,6 +11,8 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
+from spanledger.schemas import StoreUnavailableError
+
 CLIENTS_MAX: Final = 8
 """Calls that run at once; more wait. An embedded client takes 20 ms to open, a server's holds a connection."""
 
@@ -27,7 +29,10 @@ class Pool:
 
     @contextmanager
     def borrowed(self) -> Generator[Client]:
-        """A client nobody else uses until the block ends; waits while all are lent."""
+        """A client nobody else uses until the block ends; waits while all are lent.
+
+        Raises `StoreUnavailableError` once the pool is closed.
+        """
         with self._places:
             client = self._take()
             try:
@@ -47,6 +52,10 @@ class Pool:
 
     def _take(self) -> Client:
         with self._lock:
+            if self._closed:
+                # A client more would start the embedded engine again, on a folder that others may have by now.
+                msg = "the store is closed: open it again"
+                raise StoreUnavailableError(msg)
             if self._idle:
                 return self._idle.pop()
         return self._connect()

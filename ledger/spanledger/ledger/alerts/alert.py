@@ -37,7 +37,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     """What is so, what the threshold was, and what to do."""
     tenant: str = ""
-    """Whose matter it is; empty when it is not one tenant's alone."""
+    """Whose matter it is, as it stands in the ledger; empty when it is not one tenant's alone."""
     fields: Mapping[str, str] = {}
     """The figures, by name; money as exact decimals."""
     at: datetime

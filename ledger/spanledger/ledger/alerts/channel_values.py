@@ -190,6 +190,9 @@ def _email(tree: Mapped, settings: AlertSettings, secrets: Secrets) -> Email:
     if not 0 < len(recipients) <= RECIPIENTS_MAX:
         raise FieldError(to.line, f"to must name 1 to {RECIPIENTS_MAX} addresses")
     password = secrets.stated(tree, "password", 1) if user else ""
+    if not f"{user}{password}".isascii():
+        # Otherwise told by a message that quotes it, once a notice is to be sent.
+        raise FieldError(tree.line, "user and password must be ASCII: SMTP carries no other characters here")
     sender = _mailbox(given["from"], "from")
     return Email(
         host=host, port=port, sender=sender, recipients=tuple(recipients), tls=tls, user=user, password=password

@@ -128,10 +128,10 @@ class Outbox:
                 " WHERE channel = ? AND state = 'waiting' ORDER BY next_ns, made_ns, id LIMIT 1",
                 (channel,),
             ).fetchone()
-        if row is None:
-            return None
-        delivery_id, notice, made_ns, attempts, next_ns = row
-        return next_ns if next_ns > now_ns else Delivery(delivery_id, _read(notice, Notice), made_ns, attempts)
+            if row is None:
+                return None
+            delivery_id, notice, made_ns, attempts, next_ns = row
+            return next_ns if next_ns > now_ns else Delivery(delivery_id, _read(notice, Notice), made_ns, attempts)
 
     def sent(self, delivery: Delivery, now_ns: int) -> None:
         """It was taken."""
@@ -220,7 +220,8 @@ class Outbox:
     def _told(self) -> Generator[None]:
         try:
             yield
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, msgspec.MsgspecError) as error:
+            # What another version wrote is no bug of this one: the threads that live on this failure must know it.
             msg = f"the file of alerts {self.file} cannot be used ({error}): see that it is this user's, and whole"
             raise StoreUnavailableError(msg) from error
 

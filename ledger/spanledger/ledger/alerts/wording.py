@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from spanledger.ledger.alerts.alert import Alert, Notice
+from spanledger.ledger.alerts.alert import Alert, Notice, word
 
 _BEFORE: Final = {"fired": "", "resolved": "Over: ", "test": "Test: "}
 
@@ -14,6 +14,6 @@ def headline(notice: Notice) -> str:
 
 def figures(alert: Alert) -> str:
     """The fields, one a line, and where the matter stands."""
-    stated = {**alert.fields, **({"tenant": alert.tenant} if alert.tenant else {}), "key": alert.key}
+    stated = {**alert.fields, **({"tenant": word(alert.tenant)} if alert.tenant else {}), "key": alert.key}
     lines = [f"{name}: {value}" for name, value in stated.items()]
     return "\n".join([*lines, f"found at {alert.at.isoformat(timespec='seconds').replace('+00:00', 'Z')}"])

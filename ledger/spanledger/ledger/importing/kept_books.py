@@ -26,6 +26,8 @@ ROWS_PER_PART: Final = 500
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64_MAX: Final = 2**63 - 1
 _OWN: Final = "extra_"
+# What a span can say (none of 0) and the ledger can hold.
+_NO_TIME: Final = "a row whose time is not between 1970 and 2262"
 
 Value = str | int
 
@@ -65,9 +67,11 @@ def instant_ns(moment: datetime, zone: ZoneInfo) -> int:
     try:
         since = aware.astimezone(UTC) - _EPOCH
     except OverflowError as error:
-        msg = "its time is outside the calendar"
-        raise UnbookableRow(msg) from error
-    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000
+        raise UnbookableRow(_NO_TIME) from error
+    ns = (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000
+    if not 0 < ns <= _INT64_MAX:
+        raise UnbookableRow(_NO_TIME)
+    return ns
 
 
 def stated(values: Mapping[str, Value | None]) -> dict[str, Value]:

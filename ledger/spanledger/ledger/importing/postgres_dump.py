@@ -21,6 +21,7 @@ _INSERT: Final = re.compile(rb"INSERT\s+INTO\s", re.IGNORECASE)
 _END: Final = b"\\."
 _NULL: Final = b"\\N"
 _ESCAPE: Final = re.compile(rb"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
+_OCTAL_DIGITS: Final = frozenset(b"%d" % digit for digit in range(8))
 _NAMED: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _CUSTOM_FORMAT: Final = b"PGDMP"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -37,8 +38,15 @@ def rows(stream: io.BufferedReader, needed: frozenset[str]) -> Iterator[Row]:
         msg = "it is a dump in pg_dump's custom format; make a plain one: pg_restore --data-only -f PLAIN.sql DUMP"
         raise Broken(msg)
     first = head.removeprefix(_BOM).partition(b"\n")[0].decode(errors="replace")
-    header = frozenset(next(csv.reader([first.strip() or "-"])))
-    yield from _from_csv(stream) if needed <= header else _from_dump(stream, needed)
+    yield from _from_csv(stream) if needed <= _header(first) else _from_dump(stream, needed)
+
+
+def _header(line: str) -> frozenset[str]:
+    """The columns that a first line names, if it is the header of a CSV."""
+    try:
+        return frozenset(next(csv.reader([line.strip() or "-"])))
+    except csv.Error:
+        return frozenset()
 
 
 def _from_csv(stream: BinaryIO) -> Iterator[Row]:
@@ -62,7 +70,8 @@ def _from_dump(stream: BinaryIO, needed: frozenset[str]) -> Iterator[Row]:
         if (copy := _COPY.match(line)) is None:
             inserts = inserts or bool(_INSERT.match(line))
             continue
-        columns = [name.strip().strip(b'"').decode() for name in copy[2].split(b",")]
+        # A table with names in another encoding is none of ours; a row of ours in another one is told.
+        columns = [name.strip().strip(b'"').decode(errors="replace") for name in copy[2].split(b",")]
         wanted = needed <= set(columns)
         found = found or wanted
         for values in _copied(stream):
@@ -108,6 +117,6 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
     said = match[1]
     if said[:1] == b"x" and len(said) > 1:
         return bytes([int(said[1:], 16)])
-    if said.isdigit():
+    if said[:1] in _OCTAL_DIGITS:
         return bytes([int(said, 8) & 0xFF])
     return _NAMED.get(said, said)

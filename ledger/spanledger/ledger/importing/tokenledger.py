@@ -112,7 +112,7 @@ def _counts(row: Row) -> dict[str, Value]:
 def _extra(text: str | None) -> Mapping[str, object]:
     try:
         return _OBJECT.decode(text) if text else {}
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {}
 
 

@@ -77,9 +77,10 @@ def records(stream: io.BufferedReader) -> list[Mapping[str, object]]:
     if len(text) > FILE_BYTES_MAX:
         msg = f"it is larger than {FILE_BYTES_MAX} bytes"
         raise Broken(msg)
+    text = text.removeprefix(b"\xef\xbb\xbf")
     try:
-        if text.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
-            return [*msgspec.json.Decoder(_RECORD).decode_lines(text.removeprefix(b"\xef\xbb\xbf"))]
+        if text.lstrip().startswith(b"{"):
+            return [*msgspec.json.Decoder(_RECORD).decode_lines(text)]
         return [*msgspec.json.decode(text, type=list[_RECORD])]
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         msg = f"it is no array of usage records: {error}"

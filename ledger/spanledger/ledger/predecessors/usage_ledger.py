@@ -20,7 +20,7 @@ from spanledger.ledger.importing import usage_json
 from spanledger.ledger.periods import zone
 from spanledger.ledger.predecessors.usage import LLMUsage
 from spanledger.ledger.predecessors.usage_file import append
-from spanledger.ledger.sinks.port import OPTED_OUT
+from spanledger.ledger.sinks.port import OPTED_OUT, opted_out
 from spanledger.ledger.sinks.posthog import Client
 from spanledger.ledger.sinks.posthog_events import LLM_USAGE
 from spanledger.schemas import StoreError, StoreUnavailableError
@@ -205,7 +205,7 @@ def _provider(settings: Settings) -> "TracerProvider":
 
 def _may_be_told() -> bool:
     """Whether whoever works here did not opt out of analytics."""
-    return str(statement().get(a.LEDGER_PREFIX + OPTED_OUT, "")).lower() != "false"
+    return not opted_out({"metadata": {OPTED_OUT: str(statement().get(a.LEDGER_PREFIX + OPTED_OUT, ""))}})
 
 
 def _month_of(moment: datetime) -> tuple[datetime, datetime]:

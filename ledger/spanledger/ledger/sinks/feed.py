@@ -2,7 +2,7 @@
 
 The ledger has no order of arrival, so claims are followed: every posting stores its claims, under the store's clock,
 and then its events. A row can appear some seconds after the instant it bears, so the last minute is always read again.
-Adjustments have no claim of their own, and are found by their kind.
+Adjustments have no claim of their own, and are found by their kind; they count for the size of a page all the same.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +16,11 @@ from spanledger.schemas.event import COLUMNS
 
 # A row can appear this long after the instant it bears: an insert, with its retries, takes no longer.
 OVERLAP_NS: Final = 60 * 10**9
-CLAIMS_PER_PAGE: Final = 2_000
+ARRIVALS_PER_PAGE: Final = 2_000
 
 Query = Callable[[str], Table]
 
+_ADJUSTING: Final = "('adjustment', 'credit')"
 _IDS: Final = ("event_id", "charge_id", "reverses")
 _LINES: Final = ("unit", "quantity", "unit_price", "amount")
 
@@ -47,7 +48,6 @@ def page_after(query: Query, cursor_ns: int) -> Page:
     now = now_ns(query)
     upto = _number(query(_upto_sql(cursor_ns)), cursor_ns)
     more = upto > cursor_ns and _number(query(_count_sql(upto)), 0) > 0
-    # Without more claims all adjustments up to now are looked for as well.
     bound_ns = upto if more else max(upto, now)
     events = [_event(record) for record in query(_events_sql(cursor_ns, bound_ns)).records()]
     return Page(events, bound_ns, min(bound_ns, now - OVERLAP_NS), more)
@@ -56,13 +56,21 @@ def page_after(query: Query, cursor_ns: int) -> Page:
 def _upto_sql(cursor_ns: int) -> str:
     return (
         "SELECT toUnixTimestamp64Nano(max(s)) FROM ("  # noqa: S608 (numbers)
-        f"SELECT stored_at AS s FROM ledger_claims WHERE stored_at > {_time(cursor_ns)} ORDER BY s"
-        f" LIMIT {CLAIMS_PER_PAGE}) HAVING count() > 0"
+        f"SELECT s FROM ({_arrivals_sql(cursor_ns)}) ORDER BY s LIMIT {ARRIVALS_PER_PAGE}) HAVING count() > 0"
     )
 
 
 def _count_sql(upto_ns: int) -> str:
-    return f"SELECT count() FROM ledger_claims WHERE stored_at > {_time(upto_ns)}"  # noqa: S608 (a number)
+    return f"SELECT count() FROM ({_arrivals_sql(upto_ns)})"  # noqa: S608 (a number)
+
+
+def _arrivals_sql(after_ns: int) -> str:
+    """The instants at which something arrived."""
+    after = _time(after_ns)
+    return (
+        f"SELECT stored_at AS s FROM ledger_claims WHERE stored_at > {after}"  # noqa: S608 (a number)
+        f" UNION ALL SELECT ingest_time FROM ledger_events WHERE kind IN {_ADJUSTING} AND ingest_time > {after}"
+    )
 
 
 def _events_sql(cursor_ns: int, upto_ns: int) -> str:
@@ -73,7 +81,7 @@ def _events_sql(cursor_ns: int, upto_ns: int) -> str:
         f"SELECT {', '.join(columns)} FROM ledger_events AS e FINAL"  # noqa: S608 (our own columns, and numbers)
         f" WHERE (e.tenant, e.charge_id) IN (SELECT tenant, charge_id {recent})"
         f" OR (e.kind = 'reversal' AND e.trace_id IN (SELECT trace_id {recent} AND trace_id != ''))"
-        f" OR (e.kind IN ('adjustment', 'credit') AND e.ingest_time {between})"
+        f" OR (e.kind IN {_ADJUSTING} AND e.ingest_time {between})"
         " ORDER BY e.event_id"
     )
 

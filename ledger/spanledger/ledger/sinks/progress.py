@@ -31,7 +31,8 @@ class Progress:
     def __init__(self, folder: Path) -> None:
         """Open it, and make it if it is new. Raises `StoreUnavailableError`."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            # As the journal makes it: whoever comes first, it is for its owner.
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._db = sqlite3.connect(folder / FILE, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
             self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_SCHEMA}")
         except (sqlite3.Error, OSError) as error:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from spanledger.schemas import SpanledgerError
 
 LOOK_SECONDS: Final = 2.0
 BACKOFF_SECONDS_MAX: Final = 300.0
-# A sink waits for the network for 10 s at most; what it was given and did not take is given again.
+# For all of them: a sink waits for the network for 10 s; what it was given and did not take is given again.
 STOP_SECONDS_MAX: Final = 12.0
 
 _log: Final = logging.getLogger(__name__)
@@ -35,8 +36,9 @@ def feeding(query: Query, sinks: Sequence[Sink], data: Path) -> Generator[None]:
         yield
     finally:
         stopping.set()
+        until_s = time.monotonic() + STOP_SECONDS_MAX
         for thread in threads:
-            thread.join(STOP_SECONDS_MAX)
+            thread.join(max(0.0, until_s - time.monotonic()))
 
 
 def _run(query: Query, sink: Sink, data: Path, stopping: threading.Event) -> None:

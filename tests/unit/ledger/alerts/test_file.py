@@ -13,7 +13,7 @@ KEY = b"k" * 32
 SECRET = f"whsec_{b64encode(KEY).decode()}"
 CANARY = "canary-5d1f"
 SLACK = f"https://hooks.slack.example.com/services/T0/B0/{CANARY}"
-ENVIRON = {"HOOK_SECRET": SECRET, "SLACK_URL": SLACK, "MAIL_PASSWORD": CANARY}
+ENVIRON = {"HOOK_SECRET": SECRET, "SLACK_URL": SLACK, "MAIL_PASSWORD": CANARY, "WIDE": f"{CANARY}é"}
 
 WHOLE = """
 evaluate_seconds: 30
@@ -129,6 +129,7 @@ WRONG = {
     "channels: [{name: a, kind: email, host: 'h/x', from: a@b.c, to: a@b.c}]": "host 'h/x' is no name of a host",
     "channels: [{name: a, kind: email, host: h, tls: none, from: a@b.c, to: a@b.c}]": "internal_hosts",
     "channels: [{name: a, kind: email, host: h, user: u, from: a@b.c, to: a@b.c}]": "belong together",
+    "channels: [{name: a, kind: email, host: h, user: u, password_env: WIDE, from: a@b.c, to: a@b.c}]": "must be ASCII",
     "channels: []\nrules: {anomaly: {factor: 1}}": "factor must be above 1",
     "channels: []\nrules: {anomaly: {by: response_id}}": "by 'response_id' must be one of user_id",
     "channels: []\nrules: {silence: perhaps}": "silence must be on, off, or a mapping",

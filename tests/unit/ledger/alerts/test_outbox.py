@@ -1,5 +1,7 @@
+import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,16 @@ def test_what_is_noted_is_on_its_way_once_to_each_channel(tmp_path: Path) -> Non
     assert again.tally().waiting == 2
     assert again.tally().open == {"unpriced_model": 1}
     assert stat.S_IMODE(again.file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(("table", "column"), [("deliveries", "notice"), ("standing", "body")])
+def test_a_row_that_this_version_cannot_read_is_the_file_s_failure(tmp_path: Path, table: str, column: str) -> None:
+    """A kind of a newer version: the watch and the couriers outlive what they know, and nothing else."""
+    outbox = noted(tmp_path, alert())
+    with closing(sqlite3.connect(outbox.file)) as file, file:
+        file.execute(f"UPDATE {table} SET {column} = CAST(replace({column}, 'unpriced_model', 'newer') AS BLOB)")
+    with pytest.raises(StoreUnavailableError, match="the file of alerts"):
+        _ = outbox.next_due("a", NOON_NS) if table == "deliveries" else outbox.tally()
 
 
 def test_a_delivery_is_tried_again_under_its_id_until_it_is_taken(tmp_path: Path) -> None:

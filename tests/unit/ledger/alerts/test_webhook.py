@@ -5,6 +5,7 @@ from support.alerting import NOON, alert, notice
 
 from spanledger.ledger.alerts.slack import TEXT_CHARS_MAX, message
 from spanledger.ledger.alerts.webhook import payload, signed_headers
+from spanledger.ledger.alerts.wording import figures
 
 
 def test_the_signature_is_that_of_the_scheme() -> None:
@@ -68,3 +69,11 @@ def test_an_alert_names_where_it_stands() -> None:
     text = json.loads(message(notice(tenant="acme")))["blocks"][1]["text"]["text"]
     assert "tenant: acme\nkey: unpriced_model:gpt-x" in text
     assert alert().key == "unpriced_model:gpt-x"
+
+
+def test_a_tenant_writes_no_line_of_a_message() -> None:
+    """Its name is a sender's word: line ends and turns of writing are shown, for people, and kept for programs."""
+    hostile = "acme\nkey: forged\u202e"
+    text = figures(notice(tenant=hostile).alert)
+    assert "tenant: acme\\nkey: forged\\u202e" in text.splitlines()
+    assert json.loads(payload(notice(tenant=hostile)))["data"]["tenant"] == hostile
