@@ -10,13 +10,15 @@ from spanledger.schemas import ConfigurationError
 NS_MIN: Final = -2_208_988_800 * 10**9
 NS_MAX: Final = 2**63 - 1
 
+# Copies of the zones that count leap seconds, or say that they do not; the engine has neither.
+_NO_ENGINE_S: Final = ("right/", "posix/")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def zone(name: str) -> ZoneInfo:
     """The IANA time zone of this name. Raises `ConfigurationError` for any other word."""
     try:
-        return ZoneInfo(name)
+        return ZoneInfo("" if name.startswith(_NO_ENGINE_S) else name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         msg = f"tz {name!r} is no IANA time zone; write one such as UTC or Europe/Berlin"
         raise ConfigurationError(msg) from error

@@ -84,12 +84,18 @@ def test_sql_answers_in_every_format(demo: tuple[Path, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "sql", ["INSERT INTO ledger_events SELECT * FROM ledger_events", "SELECT nothing", "SELECT 1; SELECT 2"]
+    ("sql", "code"),
+    [
+        ("INSERT INTO ledger_events SELECT * FROM ledger_events", 2),
+        ("SELECT 1; SELECT 2", 2),
+        ("SELECT * FROM url('http://127.0.0.1:1/', CSV, 'a Int8')", 1),
+        ("SELECT nothing", 1),
+    ],
 )
-def test_sql_that_writes_or_is_wrong_ends_with_1(sql: str, demo: tuple[Path, str]) -> None:
-    """The store says why in a sentence."""
+def test_sql_that_writes_or_is_wrong_is_told_in_a_sentence(sql: str, code: int, demo: tuple[Path, str]) -> None:
+    """What is no reading statement is a wrong argument; else the store says why it refuses."""
     ended = run("sql", "--store", demo[0], sql)
-    assert ended.returncode == 1
+    assert ended.returncode == code
     assert ended.stderr.splitlines()[-1].startswith("spanledger: ")
     assert "Traceback" not in ended.stderr
 

@@ -54,7 +54,7 @@ def test_what_is_no_time_of_the_ledger_is_refused_by_the_option_s_name(text: str
         instant_ns("--until", text, zone("UTC"))
 
 
-@pytest.mark.parametrize("name", ["Berlin", "", "../etc/passwd", "Europe", "\0"])
+@pytest.mark.parametrize("name", ["Berlin", "", "../etc/passwd", "Europe", "\0", "right/UTC", "posix/Europe/Berlin"])
 def test_what_is_no_zone_is_refused(name: str) -> None:
     """Only IANA names; a path is none."""
     with pytest.raises(ConfigurationError, match="tz "):

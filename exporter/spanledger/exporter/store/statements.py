@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from spanledger.schemas import StoreError
+from spanledger.schemas import ConfigurationError
 
 _READING: Final = ("SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS")
 _REFUSED_WORD: Final = re.compile("outfile", re.IGNORECASE)
@@ -34,17 +34,17 @@ def one_reading_statement(sql: str) -> str:
     The engine's read-only mode refuses writes and foreign tables but not these: the embedded engine runs several
     statements in one call, `INTO OUTFILE` writes a file, and `KILL QUERY` and `USE` are let through. The rules look
     at the text without parsing it, so that no quoting trick can hide anything from them.
-    Raises `StoreError` with a sentence that names the reason.
+    Raises `ConfigurationError` with a sentence that names the reason.
     """
     statement = sql.strip().rstrip("; \n\t\r")
     if ";" in statement:
         msg = "only one SQL statement can be run at a time; a semicolon inside a text is written char(59)"
-        raise StoreError(msg)
+        raise ConfigurationError(msg)
     if "outfile" in statement.lower():
         msg = "INTO OUTFILE is refused because SQL is read-only here: redirect the command's output instead"
-        raise StoreError(msg)
+        raise ConfigurationError(msg)
     first = _FIRST_WORD.match(statement)
     if first is None or first[1].upper() not in _READING:
         msg = f"only a reading statement can be run, one that starts with {', '.join(_READING)}"
-        raise StoreError(msg)
+        raise ConfigurationError(msg)
     return statement

@@ -40,6 +40,7 @@ class Desk:
         self._asked: SimpleQueue[tuple[_Work, Future[object]] | None] = SimpleQueue()
         self._forgot = time.monotonic()
         self._closed = False
+        self._closing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="spanledger-reservations", daemon=True)
         self._thread.start()
 
@@ -53,13 +54,14 @@ class Desk:
 
     def submit(self, work: Callable[[Book], _Answer]) -> "Future[_Answer]":
         """The same, later."""
-        if self._closed:
-            msg = "the server stops, and reserves nothing any more"
-            raise StoreUnavailableError(msg)
         answer: Future[_Answer] = Future()
         # From now on nobody takes it back: it is done, and told to whoever still listens.
         answer.set_running_or_notify_cancel()
-        self._asked.put((work, answer))  # pyright: ignore[reportArgumentType] (a future of what the work answers)
+        with self._closing:
+            if self._closed:
+                msg = "the server stops, and reserves nothing any more"
+                raise StoreUnavailableError(msg)
+            self._asked.put((work, answer))  # pyright: ignore[reportArgumentType] (a future of what the work answers)
         return answer
 
     def find(self, book: Book, reservation_id: str) -> Held | None:
@@ -68,11 +70,13 @@ class Desk:
 
     def close(self) -> None:
         """Answer who waits, and end. Doing it twice is harmless."""
-        if not self._closed:
+        with self._closing:
+            if self._closed:
+                return
             self._closed = True
             self._asked.put(None)
-            self._thread.join(_ANSWER_S_MAX)
-            self._file.close()
+        self._thread.join(_ANSWER_S_MAX)
+        self._file.close()
 
     def _run(self) -> None:
         going = True

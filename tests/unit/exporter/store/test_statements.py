@@ -1,7 +1,7 @@
 import pytest
 
 from spanledger.exporter.store.statements import literal, one_reading_statement, quoted, split_statements
-from spanledger.schemas import StoreError
+from spanledger.schemas import ConfigurationError
 
 
 def test_a_migration_file_is_split_at_line_ends() -> None:
@@ -54,5 +54,5 @@ def test_a_reading_statement_is_run(sql: str) -> None:
 )
 def test_anything_else_is_refused_with_its_reason(sql: str, reason: str) -> None:
     """What the engine's read-only mode would let through never reaches it."""
-    with pytest.raises(StoreError, match=reason):
+    with pytest.raises(ConfigurationError, match=reason):
         one_reading_statement(sql)
