@@ -24,10 +24,11 @@ from spanledger.exporter.journal.layout import (
     make_folders,
     new_shard_id,
     segment_path,
+    shard_folders,
     sweep,
     unborn,
 )
-from spanledger.exporter.journal.locks import hold, root_lock
+from spanledger.exporter.journal.locks import hold, is_held, root_lock
 from spanledger.exporter.journal.marks import open_synced, read_posted, write_synced
 from spanledger.exporter.journal.record import Entry, JournalCorrupt, Position
 from spanledger.exporter.journal.segment import SEGMENT_OVERHEAD_BYTES, begin_segment
@@ -81,6 +82,7 @@ class OwnShard:
         make_folders(self._disk, terms.root)
         with root_lock(self._disk, terms.root):
             sweep(self._disk, terms.root)
+            _free_spares(self._disk, terms.root)
             self._check_room(self._first_bytes)
             self._shard = new_shard_id(terms.clock_ns(), terms.chance(10))
             self._open_files(unborn(terms.root, self._shard))
@@ -221,3 +223,12 @@ class OwnShard:
         self._segment.close()
         self._disk.close(self._synced_fd)
         self._disk.close(self._lock_fd)
+
+
+def _free_spares(disk: Disk, root: Path) -> None:
+    """Remove the spare segments of writers that died: nobody writes them, and together they would fill the quota."""
+    for folder in shard_folders(disk, root):
+        # Whoever cannot look, or remove one, leaves it to the next.
+        with suppress(OSError):
+            if SPARE in disk.names(folder) and not is_held(disk, folder):
+                disk.unlink(folder / SPARE)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -331,3 +332,36 @@ def test_an_empty_newest_segment_carries_the_number_on(tmp_path: Path) -> None:
     assert [record.seq for record in shard.read()] == list(range(1, first_seq))
     shard.mark_posted(first_seq - 1)
     assert shard.remove()
+
+
+KILLED = """
+import os, signal, sys, threading
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from spanledger.exporter.journal import JournalWriter
+from support.journal import append_all
+append_all(JournalWriter(Path(sys.argv[1]), segment_bytes=64 * 1024), range(40), size=1_000)
+for thread in threading.enumerate():
+    if thread.name == "spanledger-journal-spare":
+        thread.join()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_writer_s_spare_segment_is_given_back(tmp_path: Path) -> None:
+    """The next writer removes it, keeps what was acknowledged, and leaves the spare of one that lives."""
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", KILLED, tmp_path, str(Path(__file__).parents[3])], check=False)
+        [dead] = tmp_path.glob("*/SPARE")
+    living = JournalWriter(tmp_path, segment_bytes=SMALL)
+    append_all(living, range(40), size=1_000)
+    assert not dead.exists()
+    for thread in threading.enumerate():
+        if thread.name == "spanledger-journal-spare":
+            thread.join()
+    another = JournalWriter(tmp_path, segment_bytes=SMALL)
+    append_all(another, range(3))
+    assert len(list(tmp_path.glob("*/SPARE"))) == 1
+    assert [len(list(shard.read())) for shard in shards(tmp_path)] == [40, 40, 40, 3]
+    another.close()
+    living.close()
