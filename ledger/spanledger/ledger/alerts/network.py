@@ -91,7 +91,8 @@ class Network:
             with suppress(OSError):
                 handle.shutdown(socket.SHUT_RDWR)
 
-        connection.settimeout(self.exchange_s)
+        # A wait of its own is longer: the timer is first, and it knows why.
+        connection.settimeout(2 * self.exchange_s)
         timer = threading.Timer(self.exchange_s, cut)
         timer.daemon = True
         timer.start()

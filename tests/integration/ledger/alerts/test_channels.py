@@ -157,7 +157,7 @@ def test_an_answer_has_its_time(dripped: bytes) -> None:
     """Who says nothing, or a byte now and then, is left when the time is over."""
     with listening(dripped, then=b"y") as (port, connected):
         network = at_loopback(exchange_s=0.3)
-        with pytest.raises(DeliveryError, match=r"no answer within 0\.3 s|timed out"):
+        with pytest.raises(DeliveryError, match=r"no answer within 0\.3 s"):
             way(webhook(port), network, HOST)(ID, notice(), NOW_S)
         assert connected.is_set()
 
@@ -167,7 +167,7 @@ def test_a_greeting_has_its_time() -> None:
     with listening() as (port, _):
         network = at_loopback(exchange_s=0.3)
         for target in (webhook(port, https=True), email(port), email(port, tls="implicit")):
-            with pytest.raises(DeliveryError, match=r"no answer within 0\.3 s|timed out"):
+            with pytest.raises(DeliveryError, match=r"no answer within 0\.3 s"):
                 way(target, network, HOST)(ID, notice(), NOW_S)
 
 
