@@ -51,14 +51,15 @@ class IssuerKeys:
 
         Never waits for the issuer.
         """
-        now_s = self._clock()
-        keys = self._keys if now_s - self._fetched_s < BELIEVED_S_MAX else None
+        now_s, known = self._clock(), self._keys
+        keys = known if now_s - self._fetched_s < BELIEVED_S_MAX else None
         key = None if keys is None else keys.get(kid)
         if key is None or now_s - self._fetched_s > RENEW_S:
             self.fetch()
         if key is not None:
             return key
-        if keys is None or self._asked_s > self._fetched_s or self._fetching is not None:
+        # They may also have come since they were looked at.
+        if keys is None or self._asked_s > self._fetched_s or self._fetching is not None or self._keys is not known:
             msg = "the keys of the token's issuer are not known now"
             raise Transient(msg)
         msg = "the token is signed by a key that its issuer does not name"

@@ -2,6 +2,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -182,6 +183,26 @@ def test_a_verified_token_is_believed_no_longer_than_it_says(issuer: Issuer, clo
     joined(tokens)
     with pytest.raises(Unauthenticated):
         tokens.principal(long)
+
+
+def test_keys_that_come_while_one_is_looked_for_refuse_nobody(
+    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fetching that ends before the asker goes on: it comes again, and is believed."""
+    tokens = believing(issuer, clock)
+    issuer.keys[0]["kid"] = "r2"
+    clock.advance(AGAIN_S_MIN)
+    begin = threading.Thread.start
+
+    def begin_and_end(thread: threading.Thread) -> None:
+        begin(thread)
+        thread.join()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", begin_and_end)
+        with pytest.raises(Transient):
+            tokens.principal(issuer.token("r2"))
+    assert tokens.principal(issuer.token("r2")).credential == ACME
 
 
 def test_the_memory_of_tokens_is_bounded(issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
