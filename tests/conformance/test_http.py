@@ -27,7 +27,7 @@ from spanledger.exporter.receiver.gate import Limits
 from spanledger.exporter.receiver.server import Receiver
 from spanledger.exporter.settings import Settings, load
 from spanledger.exporter.store import Store
-from spanledger.ledger.access.endpoint_file import Endpoint
+from spanledger.ledger.endpoint_file import Endpoint
 from spanledger.ledger.serving import published_endpoint
 from spanledger.schemas import ConfigurationError
 

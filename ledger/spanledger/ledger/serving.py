@@ -27,7 +27,6 @@ from spanledger.exporter.receiver.server import Receiver
 from spanledger.exporter.receiver.stopping import POST_S_MAX, stop_on_signals, until_over
 from spanledger.exporter.receiver.tls import digest_of, server_context
 from spanledger.exporter.settings import Address, Settings
-from spanledger.ledger.access.endpoint_file import Endpoint, folder_of, leave
 from spanledger.ledger.access.local import LocalAccess
 from spanledger.ledger.alerts.file import read_alerts
 from spanledger.ledger.alerts.settings import AlertSettings
@@ -36,6 +35,7 @@ from spanledger.ledger.api.app import create_app
 from spanledger.ledger.api.route import Services
 from spanledger.ledger.api.routes import ROUTES
 from spanledger.ledger.denials import recorder
+from spanledger.ledger.endpoint_file import Endpoint, folder_of, leave
 from spanledger.ledger.metrics import exposition
 from spanledger.ledger.policy import OpaSettings, PolicyServer, read_opa
 from spanledger.ledger.sinks.running import feeding

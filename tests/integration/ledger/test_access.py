@@ -11,7 +11,7 @@ from support.commands import Serve, answer, run, serving
 from support.otlp import chat, request, span
 
 from spanledger.ledger import Client
-from spanledger.ledger.access.endpoint_file import find
+from spanledger.ledger.endpoint_file import find
 
 REVOKED_S_MAX = 10.0
 

@@ -10,8 +10,8 @@ from support.fake_provider import fake_provider
 from support.guarded import guarded
 
 from spanledger.ledger import Ledger
-from spanledger.ledger.access.endpoint_file import find
 from spanledger.ledger.budgets import Budget
+from spanledger.ledger.endpoint_file import find
 from spanledger.ledger.explain_text import sentences
 
 TRIES_MAX = 100

@@ -10,9 +10,9 @@ import pytest
 from support.leasing import CALL, Clock, Make, go, maker
 from support.reservations import Reservations, reservations
 
-from spanledger.ledger.access.endpoint_file import Endpoint, leave
 from spanledger.ledger.budgets.budget import VALUE_CHARS_MAX
 from spanledger.ledger.budgets.reservation import Reserve, checked
+from spanledger.ledger.endpoint_file import Endpoint, leave
 from spanledger.ledger.guarding import LeasingGuard, open_guard
 from spanledger.ledger.guarding.guard import AWAY_S
 from spanledger.ledger.guarding.settings import GuardSettings, read_settings

@@ -18,7 +18,7 @@ from support.commands import Serve, answer, run, serving, sums
 from support.otlp import chat, request, span
 from support.sdk import ended_span
 
-from spanledger.ledger.access.endpoint_file import NAME
+from spanledger.ledger.endpoint_file import NAME
 from spanledger.schemas import attributes as a
 
 FAILING = """

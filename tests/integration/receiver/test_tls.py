@@ -17,8 +17,8 @@ from support.receiving import PATIENCE_S, Receiving, exchange, receiving
 
 from spanledger.exporter.access_settings import TlsSettings
 from spanledger.exporter.receiver.tls import digest_of, server_context
-from spanledger.ledger.access.endpoint_file import find
 from spanledger.ledger.access.remote import RemoteAccess, answers
+from spanledger.ledger.endpoint_file import find
 from spanledger.schemas import ConfigurationError, StoreUnavailableError
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"

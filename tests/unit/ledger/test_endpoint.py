@@ -17,13 +17,13 @@ from spanledger.exporter.posting.repriced import Asked, Difference, Repriced, St
 from spanledger.exporter.posting.unreadable import Skipped
 from spanledger.exporter.settings import load
 from spanledger.ledger.access import opening
-from spanledger.ledger.access.endpoint_file import NAME, Endpoint, find, leave
 from spanledger.ledger.access.opening import open_access, running
 from spanledger.ledger.access.port import Counts
 from spanledger.ledger.access.remote import RemoteAccess, answers
 from spanledger.ledger.api.app import BODY_BYTES_MAX, create_app
 from spanledger.ledger.api.routes import ROUTES
 from spanledger.ledger.budgets import Budget, BudgetState, Utilisation
+from spanledger.ledger.endpoint_file import NAME, Endpoint, find, leave
 from spanledger.ledger.tables import Row, Table
 from spanledger.schemas import StoreError, StoreLockedError, StoreUnavailableError
 

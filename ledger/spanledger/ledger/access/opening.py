@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from spanledger.exporter.settings import Settings
-from spanledger.ledger.access.endpoint_file import Endpoint, find, folder_of
 from spanledger.ledger.access.port import Access
 from spanledger.ledger.access.remote import RemoteAccess, answers
+from spanledger.ledger.endpoint_file import Endpoint, find, folder_of
 from spanledger.schemas import StoreLockedError
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ import msgspec
 from spanledger.exporter.posting.quarantine import Outcome
 from spanledger.exporter.posting.repriced import Asked, Repriced, Stretch
 from spanledger.exporter.posting.unreadable import Skipped
-from spanledger.ledger.access.endpoint_file import Endpoint
 from spanledger.ledger.access.port import Counts
 from spanledger.ledger.access.wire import (
     DiscardRequest,
@@ -28,6 +27,7 @@ from spanledger.ledger.access.wire import (
 )
 from spanledger.ledger.budgets import Budget, BudgetState, Utilisation
 from spanledger.ledger.budgets.budget import BudgetList, History, Terms
+from spanledger.ledger.endpoint_file import Endpoint
 from spanledger.ledger.failures import FAILURES, Failure
 from spanledger.ledger.tables import Row, Table
 from spanledger.schemas import StoreUnavailableError

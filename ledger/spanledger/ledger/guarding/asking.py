@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from spanledger.ledger.access.endpoint_file import Endpoint
 from spanledger.ledger.calling import Caller, Place, UnansweredError
+from spanledger.ledger.endpoint_file import Endpoint
 from spanledger.schemas import BudgetExceededError, PolicyDeniedError
 
 # A server on the same machine answers in some milliseconds; a caller does not wait longer than this for its own call.

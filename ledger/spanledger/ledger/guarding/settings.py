@@ -7,7 +7,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from spanledger.exporter.setting_values import first
-from spanledger.ledger.access.endpoint_file import Endpoint, find, folder_of
+from spanledger.ledger.endpoint_file import Endpoint, find, folder_of
 from spanledger.schemas import ConfigurationError
 from spanledger.schemas.claim import ENVIRONMENT_DEFAULT
 
