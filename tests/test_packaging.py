@@ -96,6 +96,7 @@ def test_every_entry_point_resolves(base: Path) -> None:
         "opentelemetry_instrumentor",
         "opentelemetry_pre_instrument",
         "opentelemetry_traces_exporter",
+        "spanledger_guard",
     }
 
 
