@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 from weakref import WeakSet
 
-from spanledger.ledger.budgets.budget import VALUE_CHARS_MAX
+from spanledger.ledger.budgets.budget import CALL_WORDS, VALUE_CHARS_MAX
 from spanledger.ledger.guarding.asking import AwayError, Granted, Server, UnaskedError
 from spanledger.ledger.guarding.lease import LEASE_S, Lease
 from spanledger.ledger.guarding.scope import FREE, Denial, Free, Scope, Taken
@@ -32,19 +32,7 @@ CLOSINGS_MAX: Final = 4
 CLOSINGS_AT_END_MAX: Final = 64
 AWAY_POLICY: Final = "guard.away"
 
-_FIELDS: Final = (
-    "tenant",
-    "environment",
-    "service_name",
-    "user_id",
-    "session_id",
-    "organization_id",
-    "feature",
-    "team",
-    "project",
-    "cost_center",
-    "agent",
-)
+_FIELDS: Final = tuple(word for word in CALL_WORDS if word in ATTRIBUTION_KEYS)
 _KEYS: Final = (*(key for field in _FIELDS for key in ATTRIBUTION_KEYS[field]), a.LEDGER_APPROVAL)
 _logger: Final = logging.getLogger(__name__)
 
