@@ -5,7 +5,8 @@ A call is asked for once each time it is sent. An event loop is not held up: wha
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final, cast
 
@@ -48,41 +49,33 @@ def guard_from(environ: Mapping[str, str], stated: str | None = None) -> Guard |
 def admit(attempt: Attempt) -> None:
     """Ask for a call that is about to be sent. Raises what denies it, and nothing else."""
     guard = attempt.guard
-    if guard is None:
-        return
-    try:
-        attempt.permit = guard.before(_call(attempt))
-    except DENIALS as denial:
-        refused = denial
-    except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
-        failed("ask the guard")
-        return
-    except BaseException as error:
-        # Interrupted while it waited: nothing was sent.
-        attempt.end(error=error)
-        raise
-    else:
-        return
-    attempt.deny(refused)
-    raise seen_as(refused) from None
+    if guard is not None:
+        with _asking(attempt):
+            attempt.permit = guard.before(_call(attempt))
 
 
 async def admit_soon(attempt: Attempt) -> None:
     """The same on an event loop."""
     guard = attempt.guard
-    if guard is None:
-        return
+    if guard is not None:
+        with _asking(attempt):
+            call = _call(attempt)
+            permit = guard.at_once(call)
+            attempt.permit = await _in_a_thread(guard, call) if permit is None else permit
+
+
+@contextmanager
+def _asking(attempt: Attempt) -> Generator[None]:
+    """What denies the call is raised as its caller's libraries see a failure; a failure of ours is not raised."""
     try:
-        call = _call(attempt)
-        permit = guard.at_once(call)
-        attempt.permit = await _in_a_thread(guard, call) if permit is None else permit
+        yield
     except DENIALS as denial:
         refused = denial
     except Exception:  # noqa: BLE001 (nothing of ours reaches the application)
         failed("ask the guard")
         return
     except BaseException as error:
-        # Cancelled while it waited: nothing was sent.
+        # Interrupted or cancelled while it waited: nothing was sent.
         attempt.end(error=error)
         raise
     else:
