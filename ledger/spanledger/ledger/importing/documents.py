@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from spanledger.exporter.journal import Signal
 from spanledger.exporter.receiver.json_text import without_lone_surrogates
-from spanledger.ledger.importing.framing import Broken
+from spanledger.ledger.importing.framing import Broken, grouped
 
 # The converter refuses a million objects in one request; this much text has some fifty thousand.
 PIECE_BYTES_MAX: Final = 2 * 1024 * 1024
@@ -49,21 +49,8 @@ def _pieces(raw: Raw, levels: tuple[str, ...]) -> Iterator[Raw]:
     repeated, *deeper = levels
     fields = _object(raw)
     inner = (piece for item in _array(fields.get(repeated, Raw(b"[]"))) for piece in _pieces(item, tuple(deeper)))
-    for group in _groups(inner):
+    for group in grouped(inner, PIECE_BYTES_MAX):
         yield Raw(_rebuilt({**fields, repeated: Raw(b"[" + b",".join(map(bytes, group)) + b"]")}))
-
-
-def _groups(items: Iterator[Raw]) -> Iterator[list[Raw]]:
-    group: list[Raw] = []
-    size = 0
-    for item in items:
-        if group and size + len(item) > PIECE_BYTES_MAX:
-            yield group
-            group, size = [], 0
-        group.append(item)
-        size += len(item)
-    if group:
-        yield group
 
 
 def _repaired(document: bytes) -> Raw:

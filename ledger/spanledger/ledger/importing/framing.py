@@ -4,12 +4,13 @@ The three requests have one shape: request.1 is a resource's part, whose .1 is t
 a scope's .1 is the scope and .2 its items (spans, log records, metrics). Concatenated requests are one request.
 """
 
-from collections.abc import Iterator
-from typing import BinaryIO, Final
+from collections.abc import Iterable, Iterator, Sized
+from typing import BinaryIO, Final, TypeVar
 
 # A resource's part is held in memory; OTLP files carry some thousands of items in one, of 1 to 4 kB each.
 RECORD_BYTES_MAX: Final = 1024 * 1024 * 1024
 
+_Item = TypeVar("_Item", bound=Sized)
 _READ_BYTES: Final = 1024 * 1024
 _VARINT_BYTES_MAX: Final = 10
 _FIXED_WIDTHS: Final = {1: 8, 5: 4}
@@ -78,7 +79,7 @@ def split(payload: bytes, bytes_max: int) -> Iterator[bytes]:
     head, scopes = _opened(payload)
     for scope in scopes:
         scope_head, items = _opened(scope)
-        for group in _groups(items, bytes_max - len(head) - len(scope_head)):
+        for group in grouped(items, bytes_max - len(head) - len(scope_head)):
             yield head + _field(_INNER, scope_head + b"".join(_field(_INNER, item) for item in group))
 
 
@@ -94,8 +95,9 @@ def _opened(message: bytes) -> tuple[bytes, list[bytes]]:
     return bytes(head), inner
 
 
-def _groups(items: list[bytes], bytes_max: int) -> Iterator[list[bytes]]:
-    group: list[bytes] = []
+def grouped(items: Iterable[_Item], bytes_max: int) -> Iterator[list[_Item]]:
+    """The items in groups of at most so many bytes each; what is larger stands alone."""
+    group: list[_Item] = []
     size = 0
     for item in items:
         if group and size + len(item) > bytes_max:

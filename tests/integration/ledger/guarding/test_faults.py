@@ -1,14 +1,13 @@
 """The guard inside an application when its server is away, its connections close, its process forks."""
 
 import os
-from collections.abc import Generator
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 import pytest
-from support.leasing import CALL, Clock, Make, go, maker
-from support.reservations import Reservations, reservations
+from support.leasing import CALL, Clock, Make, go
+from support.reservations import Reservations
 
 from spanledger.ledger.budgets.budget import VALUE_CHARS_MAX
 from spanledger.ledger.budgets.reservation import Reserve, checked
@@ -17,26 +16,6 @@ from spanledger.ledger.guarding import LeasingGuard, open_guard
 from spanledger.ledger.guarding.guard import AWAY_S
 from spanledger.ledger.guarding.settings import GuardSettings, read_settings
 from spanledger.schemas import ConfigurationError, PolicyDeniedError
-
-
-@pytest.fixture
-def server() -> Generator[Reservations]:
-    """A server with one budget of 5.00 USD."""
-    with reservations() as running:
-        yield running
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock."""
-    return Clock()
-
-
-@pytest.fixture
-def make(server: Reservations, clock: Clock) -> Make:
-    """Makes guards that ask the server."""
-    return maker(server, clock)
-
 
 AWAYS: list[tuple[int, dict[str, object]] | None] = [
     None,

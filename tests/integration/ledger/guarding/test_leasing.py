@@ -1,38 +1,18 @@
 """The guard inside an application and a server of reservations: what is asked, let go and given back."""
 
 import threading
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 import pytest
-from support.leasing import CALL, EACH, Clock, Make, go, maker
-from support.reservations import Reservations, reservations
+from support.leasing import CALL, EACH, Clock, Make, go
+from support.reservations import Reservations
 
 from spanledger.ledger.guarding.lease import TAKING_S
 from spanledger.ledger.guarding.scope import CALLS_MAX, DENIED_S
 from spanledger.schemas import BudgetExceededError, PolicyDeniedError
-
-
-@pytest.fixture
-def server() -> Generator[Reservations]:
-    """A server with one budget of 5.00 USD."""
-    with reservations() as running:
-        yield running
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock."""
-    return Clock()
-
-
-@pytest.fixture
-def make(server: Reservations, clock: Clock) -> Make:
-    """Makes guards that ask the server."""
-    return maker(server, clock)
 
 
 def test_the_first_call_is_asked_for_in_the_words_of_budgets(make: Make, server: Reservations) -> None:
