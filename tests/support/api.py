@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -169,6 +169,7 @@ def services_of(
     authenticator: Authenticator,
     book: PriceBook | None = None,
     keeper: BudgetKeeper | None = None,
+    cancel: Callable[[str], None] | None = None,
 ) -> Services:
     """What routes work with, over this access; the clock stands still."""
     return Services(
@@ -179,6 +180,7 @@ def services_of(
         book=lambda: book or catalogue(),
         now=lambda: NOW,
         keeper=keeper,
+        cancel=cancel,
     )
 
 
@@ -192,7 +194,9 @@ def api_over(
     try:
         with access.accounts.kept() as keeper:
             keeper.start()
-            with listening(create_app(services_of(access, keys.authenticator, book, keeper), routes)) as address:
+            with listening(
+                create_app(services_of(access, keys.authenticator, book, keeper, store.cancel), routes)
+            ) as address:
                 yield Api(address, access, keys)
     finally:
         keys.authenticator.close()

@@ -36,6 +36,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Base URL where OTLP/HTTP is taken."""
     certificate: str = ""
     """SHA-256 of the certificate that the endpoint shows, whatever name it is for; empty without TLS."""
+    page: str = ""
+    """The token by which the owner's browser reads; empty where the page asks for a key."""
+
+    @property
+    def page_url(self) -> str:
+        """Where the page is. A browser sends no server what stands after the `#`, which the page takes away at once."""
+        return f"{self.address}/{f'#key={self.page}' if self.page else ''}"
 
     @property
     def proof(self) -> str:

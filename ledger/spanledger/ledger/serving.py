@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from spanledger.exporter.authentication import Authenticator
+from spanledger.exporter.authentication import Authenticator, Role
 from spanledger.exporter.authentication.authenticator import Owner
-from spanledger.exporter.authentication.guard import Guard, guard
+from spanledger.exporter.authentication.guard import Guard, guard, is_loopback
 from spanledger.exporter.credential import ANY_SCOPE, Credential
 from spanledger.exporter.pipeline import Pipeline, open_pipeline
 from spanledger.exporter.receiver.http_edge import HttpEdge
@@ -32,6 +32,7 @@ from spanledger.ledger.alerts.file import read_alerts
 from spanledger.ledger.alerts.settings import AlertSettings
 from spanledger.ledger.alerts.watch import Watch, lag_of, watching
 from spanledger.ledger.api.app import create_app
+from spanledger.ledger.api.hosts import own_names_only
 from spanledger.ledger.api.route import Services
 from spanledger.ledger.api.routes import ROUTES
 from spanledger.ledger.denials import recorder
@@ -47,21 +48,26 @@ GRACE_SECONDS: Final = 10.0
 _TOKEN_BYTES: Final = 32
 
 Tell = Callable[[str], None]
+Opened = Callable[[Endpoint], None]
 
 
-def serve(settings: Settings, tell: Tell) -> None:
+def serve(settings: Settings, tell: Tell, opened: Opened | None = None) -> None:
     """Serve until SIGTERM or SIGINT; `tell` is given lines for people. A second signal, or 30 s, end it with 1.
 
+    When it is ready `opened` is given its addresses, in the loop that serves: it may not wait for anything.
     Raises `ConfigurationError` (a port, a setting, a door that would stand open), `StoreLockedError`,
     `NewerSchemaError`, and `StoreUnavailableError` when the store is away or the journal failed for good.
     """
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    token, page = secrets.token_urlsafe(_TOKEN_BYTES), secrets.token_urlsafe(_TOKEN_BYTES)
+    everybody = Credential(ANY_SCOPE, settings.tenant)
     opa = read_opa(os.environ)
     doors = [("--grpc", settings.grpc), ("--http", settings.http), ("--api", settings.api)]
     alerts = read_alerts(settings.alerts, os.environ) if settings.alerts else None
-    guarded = guard(settings, doors, Owner(token, Credential(ANY_SCOPE, settings.tenant)))
+    guarded = guard(settings, doors, Owner(token, everybody), Owner(page, everybody, Role.READ))
+    # Where keys are asked for the page asks for one too.
+    terms = _Terms(settings, guarded, token, "" if guarded.otlp else page, opa, alerts, opened)
     try:
-        asyncio.run(_serve(open_pipeline(settings), _Terms(settings, guarded, token, opa, alerts), tell))
+        asyncio.run(_serve(open_pipeline(settings), terms, tell))
     finally:
         guarded.api.close()
 
@@ -74,9 +80,12 @@ class _Terms:
     guarded: Guard
     token: str
     """The owner's."""
+    page: str
+    """Its browser's; empty if there is none."""
     opa: OpaSettings | None
     """Who decides before a call, if anybody."""
     alerts: AlertSettings | None
+    opened: Opened | None
 
 
 async def open_doors(pipeline: Pipeline, settings: Settings, authenticator: Authenticator | None = None) -> Receiver:
@@ -131,6 +140,9 @@ async def _answer(pipeline: Pipeline, terms: _Terms, access: LocalAccess, stoppi
             f"spanledger ready grpc={receiver.grpc_address} http={receiver.http_address}"
             f" api={urlsplit(published.address).netloc} store={published.store}"
         )
+        tell(f"the page is at {published.address}/ and spanledger open opens it")
+        if terms.opened:
+            terms.opened(published)
         async with watching(watch):
             await until_over(stopping, pipeline.writer.failed.is_set)
     tell("stopping: finishing requests, then posting what waits")
@@ -155,6 +167,7 @@ async def _open_endpoint(
         pid=os.getpid(),
         store=pipeline.store.url,
         data=str(settings.data),
+        page=terms.page,
     )
 
     def metrics() -> tuple[str, bytes]:
@@ -171,8 +184,12 @@ async def _open_endpoint(
         book=pipeline.prices.current,
         now=lambda: datetime.now(UTC),
         keeper=access.accounts.keeper,
+        cancel=access.cancel,
     )
-    edge = HttpEdge(create_app(services, ROUTES), "--api", context)
+    app = create_app(services, ROUTES)
+    # With keys there may be something in front that passes on the name it is called by.
+    alone = is_loopback(settings.api.host) and terms.guarded.otlp is None
+    edge = HttpEdge(own_names_only(app, settings.api.host) if alone else app, "--api", context)
     address = await edge.start(settings.api)
     certificate = digest_of(tls) if tls else ""
     return edge, msgspec.structs.replace(

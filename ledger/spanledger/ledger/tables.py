@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal
-from typing import Final, TypeAlias, cast
+from typing import Annotated, Any, Final, TypeAlias, cast
+
+import msgspec
 
 Value: TypeAlias = "str | int | float | bool | Sequence[Value] | Mapping[str, Value] | None"
 Row: TypeAlias = tuple[Value, ...]
@@ -37,6 +39,47 @@ class Table:
     def records(self) -> list[dict[str, Value]]:
         """Each row as a mapping from column to value, in the order of the columns."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+Figures: TypeAlias = Annotated[
+    dict[str, list[Any]], msgspec.Meta(description="Measure → its value in each bucket; None is unknown")
+]
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a series: one group, or the rest of them as one."""
+
+    name: str | None
+    """Its word; None of the rest."""
+    rest: bool = False
+    groups: int = 1
+    """How many groups it stands for."""
+    measures: Figures
+    sums: dict[str, Any]
+    """Measure → its value over the whole time."""
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """Measures over time, by group. Money is of one currency; counts are of all events, whatever they cost."""
+
+    bucket: str
+    buckets: list[str]
+    """Each by the name that a report gives it; none is left out."""
+    edges: list[str]
+    """Where each begins, and where the last one ends: ISO 8601 with the zone's offset."""
+    groups: list[Group]
+    """The largest by the first measure, then the rest if there is more."""
+    totals: Figures
+    sums: dict[str, Any]
+    """Measure → its value over the whole time."""
+    shares: dict[str, float | None]
+    """How much of the whole is uncertain."""
+    currency: str | None
+    """Of the money; None where nothing has a cost."""
+    currencies: list[str]
+    """All that there are, the one with most requests first."""
+    before: list[str] | None
+    """The bounds of the time just before, as long as this one; None where it has no beginning."""
 
 
 def table_of(columns: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:

@@ -28,7 +28,7 @@ from spanledger.ledger.tables import Row, Table
 from spanledger.schemas import StoreError, StoreLockedError, StoreUnavailableError
 
 ENDPOINT = Endpoint(address="", token="secret", pid=os.getpid(), store="/store", data="/store/journal")
-OWNER = Authenticator(owner=Owner(ENDPOINT.token, Credential("*", "unattributed")))
+OWNER = Authenticator(owners=[Owner(ENDPOINT.token, Credential("*", "unattributed"))])
 ROW: Row = ("acme", 2**63, "0.000000000000000001", None, ["a", 1], {"k": "v"})
 
 

@@ -11,7 +11,7 @@ import hmac
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Final, Protocol
 
@@ -42,14 +42,17 @@ class Tokens(Protocol):
 
 
 class Owner:
-    """The one who runs the server, known by the token that lies in the store's folder. It may do everything."""
+    """The one who runs the server, known by a token of this run that lies in the store's folder.
 
-    def __init__(self, token: str, credential: Credential) -> None:
+    It may do everything; by another token, which its browser is given, no more than that token's role.
+    """
+
+    def __init__(self, token: str, credential: Credential, role: Role = Role.ADMIN) -> None:
         self._digest = sha256(token.encode()).digest()
-        self.principal = Principal("owner", Role.ADMIN, credential)
+        self.principal = Principal("owner" if role is Role.ADMIN else f"the owner's {role} token", role, credential)
 
     def shows(self, token: str) -> bool:
-        """Whether this is the owner's token."""
+        """Whether this is its token."""
         return hmac.compare_digest(sha256(token.encode()).digest(), self._digest)
 
 
@@ -61,12 +64,12 @@ class Authenticator:
         *,
         keys: KeyRing | None = None,
         tokens: Tokens | None = None,
-        owner: Owner | None = None,
+        owners: Sequence[Owner] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = keys
         self._tokens = tokens
-        self._owner = owner
+        self._owners = owners
         self._clock = clock
         self._failures = FailuresBySource(clock)
         self._one = threading.Lock()
@@ -98,8 +101,9 @@ class Authenticator:
     def _recognised(self, shown: str, peer: Peer) -> Principal:
         if not shown:
             return self._by_certificate(peer)
-        if self._owner is not None and self._owner.shows(shown):
-            return self._owner.principal
+        for owner in self._owners:
+            if owner.shows(shown):
+                return owner.principal
         if self._keys is not None and (key := api_key.parsed(shown)) is not None:
             return self._by_key(self._keys, key, peer)
         if self._tokens is not None and shown.count(".") == 2:

@@ -24,16 +24,26 @@ class Guard:
     """A line for whoever starts the server."""
 
 
-def guard(settings: Settings, doors: Sequence[tuple[str, Address]], owner: Owner | None = None) -> Guard:
+def guard(
+    settings: Settings,
+    doors: Sequence[tuple[str, Address]],
+    owner: Owner | None = None,
+    page: Owner | None = None,
+) -> Guard:
     """Decide once, before anything is opened; `doors` are the options and addresses of what is to listen.
 
+    `page` is for the owner's browser, and is known only where nobody else can have a key to read with.
     Raises `ConfigurationError` when an address is not loopback, nobody is asked, and nobody said that this is meant.
     """
     access = settings.access
     if not access.asks:
         if not access.insecure_public:
             _check_loopback(doors)
-        return Guard(None, Authenticator(owner=owner), "authentication is off: whoever reaches the doors may send")
+        return Guard(
+            None,
+            Authenticator(owners=[each for each in (owner, page) if each]),
+            "authentication is off: whoever reaches the doors may send",
+        )
     ways: list[str] = []
     ring = None
     if access.keys is not None:
@@ -45,7 +55,7 @@ def guard(settings: Settings, doors: Sequence[tuple[str, Address]], owner: Owner
     if access.oidc is not None:
         tokens = _tokens(access.oidc, settings.tenant)
         ways.append(f"tokens of {', '.join(access.oidc.issuers)}")
-    authenticator = Authenticator(keys=ring, tokens=tokens, owner=owner)
+    authenticator = Authenticator(keys=ring, tokens=tokens, owners=[owner] if owner else [])
     plain = access.tls is None and not all(is_loopback(address.host) for _, address in doors)
     warning = "; without TLS: something in front must end it, or keys travel readably" if plain else ""
     return Guard(authenticator, authenticator, f"authentication is on: {', '.join(ways)}{warning}")

@@ -18,7 +18,7 @@ from spanledger.exporter.store.embedded import EmbeddedEngine
 from spanledger.exporter.store.pool import Pool
 from spanledger.exporter.store.refusals import translated
 from spanledger.exporter.store.server import STATEMENT_SECONDS_MAX, ServerEngine
-from spanledger.exporter.store.statements import one_reading_statement
+from spanledger.exporter.store.statements import literal, one_reading_statement
 from spanledger.schemas import StoreUnavailableError
 
 # The large tables have a partition for each month from 2020 to 2050, and a hostile insert may touch them all.
@@ -127,6 +127,15 @@ class Store:
         statement = one_reading_statement(sql)
         with self._borrowed(self._user_clients, "the store refused the SQL") as client:
             return _table(client, statement, None)
+
+    def cancel(self, mark: str) -> None:
+        """Stop the statement whose text has this mark, as a comment that `query_user` lets through; if one runs.
+
+        It ends where it was asked, with an error. Both engines look whether they should go on from block to block.
+        """
+        running = "SELECT query_id FROM system.processes WHERE position(query, {mark:String}) > 0"
+        for (query_id,) in self.query(f"{running} AND position(query, 'system.processes') = 0", {"mark": mark}):
+            self.command(f"KILL QUERY WHERE query_id = {literal(str(query_id))} ASYNC")
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement that returns nothing: DDL, or an INSERT … SELECT. Parameters as for `query`."""

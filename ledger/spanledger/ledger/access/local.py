@@ -39,6 +39,10 @@ class LocalAccess:
         answer = self.pipeline.store.query_user(sql)
         return table_of(answer.columns, answer.types, answer.rows)
 
+    def cancel(self, mark: str) -> None:
+        """Stop the statement that has this mark in it, if one runs."""
+        self.pipeline.store.cancel(mark)
+
     def _query_unbounded(self, sql: str) -> Table:
         """Answer a reading statement of our own: none of a person's waits before it."""
         answer = self.pipeline.store.query_table(sql)

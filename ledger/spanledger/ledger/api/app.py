@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
+from secrets import token_hex
 from threading import Event
 from typing import Any, Final, TypeAlias, cast
 
@@ -31,6 +33,8 @@ from spanledger.ledger.api.turns import Turns
 BODY_BYTES_MAX: Final = 1024 * 1024
 # As long as the receiver gives a body that is a hundred times as large.
 BODY_S_MAX: Final = 30.0
+# Nobody guesses another's, and so nobody stops another's statement.
+_MARK_BYTES: Final = 16
 
 _Scope: TypeAlias = MutableMapping[str, Any]
 _Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -80,7 +84,7 @@ class _Door:
                 headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
                 scope[_PRINCIPAL] = self._authenticator.principal(headers, peer_of(scope))
             except Exception as failure:  # noqa: BLE001 (the table of refusals decides)
-                await _refuse(send, failure)
+                await refuse(send, failure)
                 return
         await self._app(scope, receive, send)
 
@@ -107,7 +111,7 @@ class _Path:
         except LeftError:
             return
         except Exception as failure:  # noqa: BLE001 (the table of refusals decides)
-            await _refuse(send, failure)
+            await refuse(send, failure)
         else:
             await _reply(send, 200, raw.body, ((b"content-type", raw.content_type.encode()),))
 
@@ -130,15 +134,17 @@ class _Path:
                 answer = await asyncio.wrap_future(cast("Future[object]", answer))
             return _raw(answer)
 
-        left = Event()
-        context = Context(self._services, principal, scope["path_params"], left)
+        left, cancel = Event(), self._services.cancel
+        mark = token_hex(_MARK_BYTES) if cancel else ""
+        context = Context(self._services, principal, scope["path_params"], left, mark)
 
         def work() -> Raw:
             return _raw(route.answer(context, asked))
 
         leaving = asyncio.ensure_future(_left(receive))
         try:
-            return await self._turns.answered(route.lane, work, left, leaving)
+            stop = partial(cancel, mark) if cancel and route.lane is Lane.STORE else None
+            return await self._turns.answered(route.lane, work, left, leaving, stop)
         finally:
             leaving.cancel()
 
@@ -201,7 +207,8 @@ def _texts(headers: _Headers) -> Iterable[tuple[str, str]]:
     return ((name.decode(), value.decode()) for name, value in headers)
 
 
-async def _refuse(send: _Send, failure: Exception) -> None:
+async def refuse(send: _Send, failure: Exception) -> None:
+    """Answer with what the table of refusals says of a failure."""
     told = refusal(failure)
     await _reply(send, told.status, told.body, ((b"content-type", JSON.encode()), *told.headers))
 

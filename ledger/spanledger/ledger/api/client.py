@@ -20,6 +20,7 @@ from spanledger.ledger.api.wire import EVENTS_MAX, ROWS_MAX, Event, EventPage, E
 from spanledger.ledger.budgets.budget import BudgetState
 from spanledger.ledger.budgets.reservation import Reservation, Reserve, Settle
 from spanledger.ledger.failures import error_of
+from spanledger.ledger.tables import Series
 from spanledger.schemas import ConfigurationError, StoreUnavailableError
 
 URL_DEFAULT: Final = "http://127.0.0.1:8318"
@@ -79,6 +80,41 @@ class Client:
         query = [*_several("by", by), *_several("measures", measures), *_filter(where), *_bounds(since, until)]
         query += [("tz", tz), *([("order", order)] if order else [])]
         return [*self._rows("/v1/report", query)]
+
+    def series(
+        self,
+        by: str = "",
+        *,
+        bucket: str = "auto",
+        measures: str | Sequence[str] = (),
+        top: int = 8,
+        where: Mapping[str, str | Sequence[str]] = _NOTHING,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+        tz: str = "UTC",
+        currency: str = "",
+    ) -> Series:
+        """Measures over time: every bucket, the `top` largest groups of one dimension, and the rest as one."""
+        asked = [*_several("by", by), *_several("measures", measures), *_filter(where), *_bounds(since, until)]
+        asked += [("bucket", bucket), ("top", str(top)), ("tz", tz), ("currency", currency)]
+        return self._get("/v1/series", asked, Series)
+
+    def movers(
+        self,
+        by: str | Sequence[str] = (),
+        *,
+        since: datetime | str,
+        until: datetime | str,
+        measure: str = "cost",
+        where: Mapping[str, str | Sequence[str]] = _NOTHING,
+        tz: str = "UTC",
+        currency: str = "",
+        limit: int = 10,
+    ) -> list[Record]:
+        """What changed most against the time just before: dimensions, currency, before, after, difference, ratio."""
+        asked = [*_several("by", by), *_filter(where), *_bounds(since, until)]
+        asked += [("measure", measure), ("tz", tz), ("currency", currency), ("limit", str(limit))]
+        return self._get("/v1/movers", asked, Page).rows
 
     def events(
         self,

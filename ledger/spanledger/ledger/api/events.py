@@ -14,13 +14,14 @@ from spanledger.exporter.authentication import Role
 from spanledger.exporter.store.statements import literal
 from spanledger.ledger.api.confining import SCOPE, check_words, only, scope_shown
 from spanledger.ledger.api.cursors import cursor_of, place_of
-from spanledger.ledger.api.route import AnyRoute, Context, NotFoundError, Nothing, Route
+from spanledger.ledger.api.route import AnyRoute, Context, NotFoundError, Nothing, Raw, Route
+from spanledger.ledger.api.sheets import SHEET_EVENTS_MAX, Format, check_rows, sheet
 from spanledger.ledger.api.times import bounds_ns
 from spanledger.ledger.api.wanted import Cursor, Since, Until, Where
 from spanledger.ledger.api.wire import EVENTS_DEFAULT, EVENTS_MAX, Event, EventPage, ExplainedEvent, Line, LineChecked
 from spanledger.ledger.explain import ClaimSeen, Explained, explain
 from spanledger.ledger.explain_text import sentences
-from spanledger.ledger.tables import Value
+from spanledger.ledger.tables import Table, Value
 from spanledger.schemas.event import COLUMNS
 
 _ID_HEX_CHARS: Final = 32
@@ -36,6 +37,7 @@ class EventsAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     newest: Annotated[bool, msgspec.Meta(description="The newest first; the oldest unless set")] = False
     limit: Annotated[int, msgspec.Meta(ge=1, le=EVENTS_MAX)] = EVENTS_DEFAULT
     cursor: Cursor = ""
+    format: Format = "json"
 
 
 class _Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -45,15 +47,17 @@ class _Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     tenant: str
 
 
-def _events(context: Context, asked: EventsAsked) -> EventPage:
+def _events(context: Context, asked: EventsAsked) -> EventPage | Raw:
     check_words(context.tenants, asked.where)
-    place = place_of(_Place, asked)
+    place = place_of(_Place, asked) if asked.format == "json" else None
     conditions = [
         *only(context.tenants),
         *_within(*bounds_ns(asked.since, asked.until)),
         *(f"{name} IN ({', '.join(map(literal, values))})" for name, values in asked.where.items()),
         *([_beyond(place, newest=asked.newest)] if place else []),
     ]
+    if asked.format == "csv":
+        return _sheet(context, conditions, newest=asked.newest)
     events, more = _of(context, conditions, newest=asked.newest, limit=asked.limit)
     last = _Place(events[-1].event_id, events[-1].tenant) if more and events else None
     return EventPage(events=events, next_cursor=cursor_of(last, asked) if last else None)
@@ -88,8 +92,23 @@ def _claim(context: Context, seen: ClaimSeen) -> dict[str, Value]:
     return {"claim_id": seen.claim_id, "rule": seen.rule, **shown}
 
 
+def _sheet(context: Context, conditions: Sequence[str], *, newest: bool) -> Raw:
+    """All that fulfil the conditions, every column as it is in the ledger."""
+    table, more = _found(context, conditions, newest=newest, limit=SHEET_EVENTS_MAX)
+    check_rows(len(table.rows) + more, SHEET_EVENTS_MAX)
+    scope = table.columns.index(SCOPE)
+    rows = [(*row[:scope], scope_shown(context.tenants, str(row[scope])), *row[scope + 1 :]) for row in table.rows]
+    return sheet(Table(table.columns, table.types, rows))
+
+
 def _of(context: Context, conditions: Sequence[str], *, newest: bool, limit: int) -> tuple[list[Event], bool]:
-    """The first events, by their ids, that fulfil the conditions; and whether there may be more.
+    """The first events, by their ids, that fulfil the conditions; and whether there may be more."""
+    table, more = _found(context, conditions, newest=newest, limit=limit)
+    return [event_of(record, context.tenants) for record in table.records()], more
+
+
+def _found(context: Context, conditions: Sequence[str], *, newest: bool, limit: int) -> tuple[Table, bool]:
+    """Their rows.
 
     Two versions of an event, which differ in nothing that a condition names, are one; most have one.
     """
@@ -98,12 +117,12 @@ def _of(context: Context, conditions: Sequence[str], *, newest: bool, limit: int
     known = dict.fromkeys(keys)
     shown = set(islice(known, limit))
     if not shown:
-        return [], False
+        return Table(tuple(COLUMNS), tuple(column.type for column in COLUMNS.values()), []), False
     page = keys_sql(conditions, newest=newest, limit=sum(key in shown for key in keys))
     table = context.query(_rows_sql(page, newest=newest))
-    events = [event_of(record, context.tenants) for record in table.records()]
     # What was posted between the two statements may stand before the others: a page has its size all the same.
-    return events[:limit], len(known) > limit or len(keys) == looked_at
+    more = len(known) > limit or len(keys) == looked_at
+    return Table(table.columns, table.types, table.rows[:limit]), more
 
 
 def keys_sql(conditions: Sequence[str], *, newest: bool, limit: int) -> str:

@@ -115,7 +115,10 @@ def _parameters(route: AnyRoute, form: _Json) -> list[_Json]:
 def _good(route: AnyRoute, schema_of: Mapping[object, _Json]) -> _Json:
     if route.answers is Raw:
         return {"description": route.summary}
-    return {"description": route.summary, "content": {JSON: {"schema": schema_of[route.answers]}}}
+    content: _Json = {JSON: {"schema": schema_of[route.answers]}}
+    if "format" in route.asked.__struct_encode_fields__:
+        content["text/csv"] = {"schema": {"type": "string"}}
+    return {"description": route.summary, "content": content}
 
 
 def _refusals(route: AnyRoute, schema_of: Mapping[object, _Json]) -> _Json:

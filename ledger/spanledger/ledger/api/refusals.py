@@ -37,6 +37,10 @@ class MethodRefused(Permanent):
         self.allow = allow
 
 
+class MisdirectedError(Permanent):
+    """It was asked under a name that is none of this server's."""
+
+
 class Refusal(NamedTuple):
     """An answer that is no answer."""
 
@@ -67,6 +71,7 @@ _STATUSES: Final[Mapping[str, _Row]] = {
     Denied.__name__: _Row(403, "Forbidden"),
     MethodRefused.__name__: _Row(405, "MethodNotAllowed"),
     TooLarge.__name__: _Row(413),
+    MisdirectedError.__name__: _Row(421, "Misdirected"),
     Throttled.__name__: _Row(429, "TooManyRequests"),
     Transient.__name__: _Row(503, StoreUnavailableError.__name__),
     Refused.__name__: _Row(503, StoreUnavailableError.__name__),

@@ -10,7 +10,8 @@ import msgspec
 
 from spanledger.exporter.authentication import Role
 from spanledger.ledger.api.cursors import cursor_of, place_of
-from spanledger.ledger.api.route import AnyRoute, Context, NotFoundError, Nothing, Route
+from spanledger.ledger.api.route import AnyRoute, Context, NotFoundError, Nothing, Raw, Route
+from spanledger.ledger.api.sheets import Format, sheet
 from spanledger.ledger.api.wanted import Bounded, Dimensions, Filtered, Paged, Rows, bounded, filtered
 from spanledger.ledger.api.wire import Page
 from spanledger.ledger.periods import zone
@@ -39,6 +40,7 @@ class ReportAsked(Paged, frozen=True, kw_only=True, forbid_unknown_fields=True):
         DEFAULT_MEASURES
     )
     order: Annotated[str, msgspec.Meta(description="A column of the answer; `:asc` or `:desc` behind it turns it")] = ""
+    format: Format = "json"
 
 
 class BenchmarksAsked(Paged, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +53,7 @@ class TopAsked(Bounded, frozen=True, kw_only=True, forbid_unknown_fields=True):
     by: Dimensions = ("tenant",)
     measure: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*MEASURES]})] = "cost"
     limit: Rows = TOP_DEFAULT
+    format: Format = "json"
 
 
 class AnomaliesAsked(Filtered, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,11 +77,12 @@ class _Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     shown: Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 
-def _report(context: Context, asked: ReportAsked) -> Page:
-    place = place_of(_Place, asked)
+def _report(context: Context, asked: ReportAsked) -> Page | Raw:
+    place = place_of(_Place, asked) if asked.format == "json" else None
     told = bounded(context, asked, asked.by)
     question = ask(asked.by, measures=asked.measures, order=asked.order or None, **told)
-    return _page(answer(context.query, question), asked, place)
+    table = answer(context.query, question)
+    return _page(table, asked, place) if asked.format == "json" else sheet(table)
 
 
 def _benchmarks(context: Context, asked: BenchmarksAsked) -> Page:
@@ -86,9 +90,10 @@ def _benchmarks(context: Context, asked: BenchmarksAsked) -> Page:
     return _page(benchmarks(context.query, **bounded(context, asked)), asked, place)
 
 
-def _top(context: Context, asked: TopAsked) -> Page:
+def _top(context: Context, asked: TopAsked) -> Page | Raw:
     told = bounded(context, asked, asked.by)
-    return _all(top(context.query, asked.by, measure=asked.measure, limit=asked.limit, **told))
+    table = top(context.query, asked.by, measure=asked.measure, limit=asked.limit, **told)
+    return _all(table) if asked.format == "json" else sheet(table)
 
 
 def _anomalies(context: Context, asked: AnomaliesAsked) -> Page:

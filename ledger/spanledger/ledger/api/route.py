@@ -24,6 +24,7 @@ from spanledger.schemas import SpanledgerError
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 JSON: Final = "application/json"
+CSV: Final = "text/csv; charset=utf-8; header=present"
 
 
 class Lane(StrEnum):
@@ -73,6 +74,8 @@ class Services:
     """The time, with its zone."""
     keeper: BudgetKeeper | None = None
     """Of the hard budgets; None where nothing is reserved."""
+    cancel: Callable[[str], None] | None = None
+    """Stops the statement that has a mark in it; None where none can be stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Context:
     """The parts of the path that the route names."""
     left: Event
     """Set when whoever asked has left."""
+    mark: str = ""
+    """What the statements of this request are known by; empty where none can be stopped."""
 
     @property
     def tenants(self) -> frozenset[str] | None:
@@ -100,7 +105,11 @@ class Context:
         if self.left.is_set():
             msg = "whoever asked has left"
             raise LeftError(msg)
-        return self.services.access.query(sql)
+        if not self.mark:
+            return self.services.access.query(sql)
+        # A final semicolon is let through, and nothing may stand behind it.
+        whole = sql.rstrip("; \t\r\n")
+        return self.services.access.query(f"{whole}\n/* {self.mark} */")
 
 
 _Asked = TypeVar("_Asked", bound=msgspec.Struct)

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Final
 
-from spanledger.ledger.api import budgets, events, owning, prices, reports
+from spanledger.ledger.api import budgets, events, owning, prices, reports, timelines
 from spanledger.ledger.api.openapi import describing
 from spanledger.ledger.api.route import AnyRoute
 
 _ROUTES: Final[Sequence[AnyRoute]] = (
     *reports.ROUTES,
+    *timelines.ROUTES,
     *events.ROUTES,
     *prices.ROUTES,
     *budgets.ROUTES,

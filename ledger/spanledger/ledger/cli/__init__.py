@@ -15,6 +15,7 @@ from spanledger.ledger.cli.console import say, tell
 
 _COMMANDS: Final = {
     "serve": ("serve", "take OTLP over gRPC and HTTP and post it into the ledger"),
+    "open": ("open", "open the page in a browser; with no server running, serve until it is stopped"),
     "demo": ("demo", "send 50 example events through real OTLP and print the report"),
     "import": ("import_files", "post OTLP files: protobuf, JSON, the Collector's JSON lines, gzipped or not"),
     "report": ("report", "sum requests, tokens and cost by tenant, model or any other dimension"),

@@ -30,4 +30,6 @@ def run(options: argparse.Namespace) -> int:
     say("Look further:")
     say(f"  spanledger report{where} --by service_name,feature --since {DAY} --until {DAY_AFTER}")
     say(f"  spanledger explain{where} {shown.example}")
+    say("See it on the page:")
+    say(f"  spanledger open{where}")
     return 0 if shown.events == EVENTS else 1

@@ -7,9 +7,11 @@ from spanledger.ledger.queries.dearest import expensive
 from spanledger.ledger.queries.dimensions import DIMENSIONS
 from spanledger.ledger.queries.forecasts import forecast
 from spanledger.ledger.queries.measures import DEFAULT_MEASURES, MEASURES
+from spanledger.ledger.queries.movers import movers
 from spanledger.ledger.queries.named import NAMED
 from spanledger.ledger.queries.people import for_people, totals
 from spanledger.ledger.queries.question import Question, ask
+from spanledger.ledger.queries.series import series
 from spanledger.ledger.queries.sources import Query
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "expensive",
     "for_people",
     "forecast",
+    "movers",
+    "series",
     "top",
     "totals",
 ]

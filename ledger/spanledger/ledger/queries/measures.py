@@ -137,6 +137,13 @@ MEASURES: Final[Mapping[str, Measure | Quantile]] = {
 }
 """Every measure by name."""
 
+SUMMED: Final = tuple(
+    name
+    for name, measure in MEASURES.items()
+    if name == "cost" or (isinstance(measure, Measure) and not measure.figure)
+)
+"""Those that are sums themselves: parts of them add up, and differences mean something."""
+
 DEFAULT_MEASURES: Final = ("requests", "input_tokens", "output_tokens", "cost")
 
 

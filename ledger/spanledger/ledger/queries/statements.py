@@ -61,6 +61,44 @@ def charges_where_sql(asked: Question) -> str:
     return _where(asked, [_within([(asked.since_ns, asked.until_ns)])])
 
 
+def largest_sql(asked: Question, source: Source, *, currency: str, top: int) -> str:
+    """The sums of a question whose first dimension is a group: of the `top` largest each, of all others as one.
+
+    Large is who has most of the question's first measure, money in this currency. The answer's columns begin with
+    whether the row is a group of its own, its name, and how many groups there are among them.
+    """
+    keys, sums = _key_names(asked), _sum_names(asked)
+    largest = f"{_measured(asked, currency)} OVER (PARTITION BY {keys[0]})"
+    placed = (
+        f"SELECT *, dense_rank() OVER (ORDER BY largest DESC NULLS LAST, {keys[0]}) AS place"  # noqa: S608
+        f" FROM (SELECT *, {largest} AS largest FROM ({sums_sql(asked, source)}))"
+    )
+    told = ", ".join(["named", "name", "max(place)", *keys[1:], *(f"sum({name})" for name in sums)])
+    return (
+        f"SELECT {told} FROM (SELECT *, place <= {top} AS named, if(named, {keys[0]}, '') AS name FROM ({placed}))"  # noqa: S608
+        f" GROUP BY named, name, {', '.join(keys[1:])}"
+    )
+
+
+def reach_sql(asked: Question) -> str:
+    """The first and the last time of what a question is of, in nanoseconds since 1970; None of nothing."""
+    where = _where(asked, [_within([(asked.since_ns, asked.until_ns)]), _sent(asked)])
+    ends = ", ".join(f"toUnixTimestamp64Nano({end}OrNull(booked_time))" for end in ("min", "max"))
+    return f"SELECT {ends} FROM ledger_events{where}"  # noqa: S608
+
+
+def _measured(asked: Question, currency: str) -> str:
+    """The first measure, of rows of sums by currency."""
+    keys, measure = _key_names(asked), asked.measures[0]
+    match measure:
+        case "cost":
+            return f"sumIf(s_cost, {keys[len(asked.by)]} = {literal(currency)})"
+        case "revenue":
+            return f"sumIf(s_revenue, {keys[-1]} = {literal(currency)})"
+        case _:
+            return f"sum(s_{measure})"
+
+
 def _of_events(asked: Question, spans: Iterable[Span], keys: Sequence[str]) -> str:
     currencies = [_CURRENCY, _REVENUE_CURRENCY][: 1 + sold(asked)]
     sums = [f"{SUMS[name].of_events} AS s_{name}" for name in sums_behind(asked.measures)]

@@ -77,15 +77,18 @@ def claim_of(tenant: str, of: LedgerEvent) -> ClaimRow:
 
 FIRST = ours()[0]
 WORDS = [name for name in DIMENSIONS if name != "scope"]
+A_DAY = {"since": "2026-04-01T00:00:00Z", "until": "2026-04-02T00:00:00Z"}
 QUESTIONS: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]] = {
     ("GET", "/v1/report"): [
         *({"by": ",".join(WORDS[n::5]), "measures": ",".join(MEASURES)} for n in range(5)),
         {"by": "tenant,model", "where__tenant": [OURS, THEIRS]},
         {"by": "model", "where__tenant": THEIRS},
+        {"by": "tenant,model", "format": "csv"},
         {},
     ],
     ("GET", "/v1/events"): [
         {},
+        {"format": "csv"},
         {"newest": "true"},
         {"limit": 2},
         {"where__trace_id": TRACE},
@@ -93,6 +96,16 @@ QUESTIONS: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]] = {
     ],
     ("GET", "/v1/events/{event_id}"): [{"event_id": FIRST.event_id.hex()}, {"event_id": theirs()[0].event_id.hex()}],
     ("GET", "/v1/top"): [{"by": "tenant"}, {"by": "model", "measure": "duration_p95_ms"}, {"where__tenant": THEIRS}],
+    ("GET", "/v1/series"): [
+        {"by": "tenant"},
+        {"by": "model", "bucket": "hour", "top": 1, "measures": "requests,cost"},
+        {"by": "tenant", "format": "csv"},
+        {"by": "model", "where__tenant": THEIRS},
+        {"measures": "cost,duration_p95_ms", "since": "2026-03-01T00:00:00Z", "until": "2026-05-01T00:00:00Z"},
+        {},
+    ],
+    ("GET", "/v1/movers"): [{"by": by, **A_DAY} for by in ("tenant", "model", "agent,user_id")]
+    + [{"measure": "requests", **A_DAY}, {}],
     ("GET", "/v1/benchmarks"): [{}, {"limit": 1}, {"where__tenant": THEIRS}],
     ("GET", "/v1/anomalies"): [{"day": "2026-04-01", "factor": "1.5"}, {"day": "2026-04-01", "factor": "0.1"}, {}],
     ("GET", "/v1/forecast"): [{"by": "tenant,user_id"}, {}, {"where__tenant": THEIRS}],
