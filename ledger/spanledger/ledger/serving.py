@@ -38,6 +38,7 @@ from spanledger.ledger.api.routes import ROUTES
 from spanledger.ledger.denials import recorder
 from spanledger.ledger.endpoint_file import Endpoint, folder_of, leave
 from spanledger.ledger.metrics import exposition
+from spanledger.ledger.page import Page
 from spanledger.ledger.policy import OpaSettings, PolicyServer, read_opa
 from spanledger.ledger.sinks.running import feeding
 from spanledger.ledger.sinks.settings import sinks_of
@@ -125,7 +126,8 @@ async def _take_and_answer(pipeline: Pipeline, terms: _Terms, stopping: asyncio.
 async def _answer(pipeline: Pipeline, terms: _Terms, access: LocalAccess, stopping: asyncio.Event, tell: Tell) -> None:
     settings = terms.settings
     watch = Watch(terms.alerts, access.query, settings.data, budgets=access.accounts.states) if terms.alerts else None
-    edge, endpoint = await _open_endpoint(pipeline, terms, access, watch)
+    page = Page()
+    edge, endpoint = await _open_endpoint(pipeline, terms, access, watch, page)
     try:
         receiver = await open_doors(pipeline, settings, terms.guarded.otlp)
     except BaseException:
@@ -136,6 +138,7 @@ async def _answer(pipeline: Pipeline, terms: _Terms, access: LocalAccess, stoppi
         await asyncio.to_thread(access.accounts.keeper.start)
     tell(terms.guarded.told)
     with _published(settings, endpoint, receiver) as published:
+        page.otlp = published.http
         tell(
             f"spanledger ready grpc={receiver.grpc_address} http={receiver.http_address}"
             f" api={urlsplit(published.address).netloc} store={published.store}"
@@ -154,7 +157,7 @@ async def _answer(pipeline: Pipeline, terms: _Terms, access: LocalAccess, stoppi
 
 
 async def _open_endpoint(
-    pipeline: Pipeline, terms: _Terms, access: LocalAccess, watch: Watch | None
+    pipeline: Pipeline, terms: _Terms, access: LocalAccess, watch: Watch | None, page: Page
 ) -> tuple[HttpEdge, Endpoint]:
     settings = terms.settings
     try:
@@ -186,7 +189,7 @@ async def _open_endpoint(
         keeper=access.accounts.keeper,
         cancel=access.cancel,
     )
-    app = create_app(services, ROUTES)
+    app = create_app(services, ROUTES, dict.fromkeys(page.paths, page))
     # With keys there may be something in front that passes on the name it is called by.
     alone = is_loopback(settings.api.host) and terms.guarded.otlp is None
     edge = HttpEdge(own_names_only(app, settings.api.host) if alone else app, "--api", context)

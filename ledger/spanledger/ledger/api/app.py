@@ -42,6 +42,7 @@ _Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _App: TypeAlias = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 _Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
+_NO_FILES: Final[Mapping[str, _App]] = {}
 _STAYED: Final = Event()
 """Never set: nobody can leave while the loop answers."""
 _PRINCIPAL: Final = "spanledger.principal"
@@ -49,8 +50,8 @@ _PRINCIPAL: Final = "spanledger.principal"
 _ALWAYS: Final[_Headers] = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
-def create_app(services: Services, routes: Sequence[AnyRoute]) -> Starlette:
-    """The app of these routes. One for each event loop."""
+def create_app(services: Services, routes: Sequence[AnyRoute], files: Mapping[str, _App] = _NO_FILES) -> Starlette:
+    """The app of these routes, one for each event loop. `files` are other apps by their path, for anybody to get."""
     turns = Turns()
     by_path: dict[str, dict[str, AnyRoute]] = {}
     for route in routes:
@@ -59,8 +60,11 @@ def create_app(services: Services, routes: Sequence[AnyRoute]) -> Starlette:
     # what is stated in full goes before what has parts that differ.
     paths = sorted(by_path, key=lambda path: (_is_slow(by_path[path].values()), path.count("{")))
     app = Starlette(
-        routes=[StarletteRoute(path, _Path(path, by_path[path], services, turns)) for path in paths],
-        middleware=[Middleware(_Door, services.authenticator, _public(routes))],
+        routes=[
+            *(StarletteRoute(path, _Path(path, by_path[path], services, turns)) for path in paths),
+            *(StarletteRoute(path, app) for path, app in files.items()),
+        ],
+        middleware=[Middleware(_Door, services.authenticator, _public(routes) | files.keys())],
         exception_handlers={HTTPException: _not_found},
     )
     app.router.redirect_slashes = False
