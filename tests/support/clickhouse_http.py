@@ -1,174 +1,91 @@
-"""A small ClickHouse-over-HTTP endpoint on top of the embedded engine, for the real ClickHouse client to talk to.
+"""A ClickHouse server for tests: our own HTTP interface over an engine, with a reader that also writes.
 
 `python clickhouse_http.py FOLDER [USER PASSWORD [PORT]]` prints its URL's `HOST:PORT` and serves until it is killed.
-It speaks what clickhouse-connect's HTTP client needs: statements in the body, `param_…`, `database` and settings in
-the query string, insert data after the first line, errors as a status with `X-ClickHouse-Exception-Code`, and Basic
-authentication. It does not compress, stream, or keep sessions.
+What only this one does: any statement runs, and INSERT takes its rows from the rest of the body.
 """
 
-import base64
-import json
+import asyncio
 import os
 import re
 import sys
-import threading
-from email.parser import BytesParser
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Protocol, cast
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Mapping
+from typing import Final
 
-import chdb
+from spanledger.exporter.authentication import Peer, Principal, Role
+from spanledger.exporter.credential import ANY_SCOPE, Credential
+from spanledger.exporter.failures import Unauthenticated
+from spanledger.exporter.receiver.http_edge import HttpEdge
+from spanledger.exporter.settings import LOOPBACK, Address
+from spanledger.exporter.store import RawConnection
+from spanledger.ledger.clickhouse_http.answering import DEFAULT_FORMAT, Answer, Server, answered, server_of
+from spanledger.ledger.clickhouse_http.app import App
+from spanledger.ledger.clickhouse_http.asked import Asked
+from spanledger.ledger.clickhouse_http.handles import Handles
+from spanledger.ledger.clickhouse_http.statements import read
 
-if TYPE_CHECKING:
-    from email.message import Message
-
-_TRANSPORT = {
-    "query",
-    "database",
-    "query_id",
-    "wait_end_of_query",
-    "client_protocol_version",
-    "send_progress_in_http_headers",
-    "http_headers_progress_interval_ms",
-    "enable_http_compression",
-    "default_format",
-}
-_INSERT = re.compile(rb"\s*(INSERT\s.*?)\s+FORMAT\s+(\w+)\s*", re.IGNORECASE | re.DOTALL)
-_CODE = re.compile(r"Code: (\d+)")
-_AUTHENTICATION_FAILED = 516
+BODY_BYTES_MAX: Final = 256 * 1024 * 1024
+_INSERT: Final = re.compile(r"\s*(INSERT\s.*?)\s+FORMAT\s+(\w+)\s*?(?:\n|$)", re.IGNORECASE | re.DOTALL)
 
 
-class _Answer(Protocol):
-    def bytes(self) -> bytes | None: ...
-    def rows_read(self) -> int: ...
+class Writer:
+    """Answers any statement with any setting."""
+
+    def __init__(self, path: str) -> None:
+        self._handles = Handles(lambda: RawConnection(path))
+        # Held open: the engine would stop with its last connection.
+        self._anchor = RawConnection(path)
+        self.server: Server = server_of(self._handles)
+
+    def answer(self, asked: Asked, who: str) -> Answer:
+        """Run it."""
+        del who
+        with self._handles.borrowed(asked.database, asked.settings) as connection:
+            insert = _INSERT.match(asked.sql)
+            if insert is None:
+                form = self.server.formats[(asked.default_format or DEFAULT_FORMAT).lower()]
+                statement = read(asked.sql, self.server.formats)
+                answer = answered(connection, statement, statement.format or form, asked)
+                return answer if answer.body or statement.selects else answer._replace(form="")
+            rows = asked.sql[insert.end() :].encode("utf-8", "surrogateescape")
+            return _inserted(connection, insert[1], insert[2], rows)
 
 
-class _Connection(Protocol):
-    def query(self, sql: str | bytes, fmt: str, *, params: dict[str, str]) -> _Answer: ...
+class Password:
+    """Knows one password."""
+
+    def __init__(self, password: str) -> None:
+        self._shown = f"Bearer {password}" if password else ""
+
+    def principal(self, headers: Mapping[str, str], peer: Peer) -> Principal:
+        """The one user, whatever it is called."""
+        del peer
+        if headers.get("authorization", "") != self._shown:
+            msg = "the password is wrong"
+            raise Unauthenticated(msg)
+        return Principal("test", Role.READ, Credential(ANY_SCOPE, "test"))
 
 
-class _Handle:
-    """A connection with a database and settings of its own; it runs one statement at a time."""
-
-    def __init__(self, path: str, database: str, settings: dict[str, str]) -> None:
-        self.lock = threading.Lock()
-        self.connection = cast("_Connection", chdb.connect(path))
-        if database:
-            self.connection.query(f"USE `{database}`", "TSV", params={})
-        for name, value in sorted(settings.items(), key=lambda setting: setting[0] == "readonly"):
-            self.connection.query(f"SET {name} = '{value}'", "TSV", params={})
-
-
-class Endpoint(ThreadingHTTPServer):
-    """The server, with the engine's folder and the one user it lets in."""
-
-    daemon_threads = True
-
-    def __init__(self, path: str, user: str = "default", password: str = "", port: str = "0") -> None:
-        """Listen on a loopback port; a free one unless told."""
-        super().__init__(("127.0.0.1", int(port)), _Request)
-        self.authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-        self._path = path
-        self._handles: dict[tuple[str, str], _Handle] = {}
-        self._lock = threading.Lock()
-
-    def handle_for(self, database: str, settings: dict[str, str]) -> _Handle:
-        """The connection that has this database and these settings; opened when first asked for."""
-        key = (database, json.dumps(settings, sort_keys=True))
-        with self._lock:
-            if key not in self._handles:
-                self._handles[key] = _Handle(self._path, database, settings)
-            return self._handles[key]
-
-    def forget(self, database: str, settings: dict[str, str]) -> None:
-        """Open a new connection the next time."""
-        with self._lock:
-            self._handles.pop((database, json.dumps(settings, sort_keys=True)), None)
-
-
-class _Request(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # An answer in two packets would wait for the first to be acknowledged: 40 ms.
-    disable_nagle_algorithm = True
-    server: Endpoint  # pyright: ignore[reportIncompatibleVariableOverride] - this handler serves no other
-
-    def do_GET(self) -> None:
-        """Answer `/ping`."""
-        self._answer(HTTPStatus.OK, b"Ok.\n")
-
-    def do_POST(self) -> None:
-        """Run a statement."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        if self.headers.get("Authorization") != self.server.authorization:
-            self._fail(f"Code: {_AUTHENTICATION_FAILED}. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)")
-            return
-        query = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
-        kind = self.headers.get("Content-Type", "")
-        if kind.startswith("multipart/form-data"):
-            # Parameters too long for a URL come as fields of a form, and the statement with them.
-            query |= _fields(kind, body)
-            body = b""
-        params = {name.removeprefix("param_"): value for name, value in query.items() if name.startswith("param_")}
-        settings = {
-            name: value for name, value in query.items() if name not in _TRANSPORT and not name.startswith("param_")
-        }
-        try:
-            handle = self.server.handle_for(query.get("database", ""), settings)
-            with handle.lock:
-                answer = _run(handle.connection, query.get("query", "").encode(), body, params)
-                content, rows = answer.bytes() or b"", answer.rows_read()
-        except RuntimeError as error:
-            # What a failed statement had written would stand in front of the connection's next answer.
-            self.server.forget(query.get("database", ""), settings)
-            self._fail(str(error))
-            return
-        summary = json.dumps({"read_rows": str(rows), "written_rows": str(rows)})
-        self._answer(HTTPStatus.OK, content, {"X-ClickHouse-Summary": summary})
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Say nothing: the test reads our output."""
-
-    def _fail(self, message: str) -> None:
-        code = _CODE.search(message)
-        headers = {"X-ClickHouse-Exception-Code": code[1] if code else "1001"}
-        self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, message.encode(), headers)
-
-    def _answer(self, status: HTTPStatus, content: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in {**(headers or {}), "X-ClickHouse-Timezone": "UTC"}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-
-def _fields(kind: str, body: bytes) -> dict[str, str]:
-    message = BytesParser().parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
-    return {
-        str(part.get_param("name", header="content-disposition")): cast("bytes", part.get_payload(decode=True)).decode()
-        for part in cast("list[Message]", message.get_payload())
-    }
-
-
-def _run(connection: _Connection, statement: bytes, body: bytes, params: dict[str, str]) -> _Answer:
-    line, _, rest = body.partition(b"\n")
-    head, data = (statement, body) if statement else (line, rest)
-    insert = _INSERT.fullmatch(head)
-    if not insert:
-        return connection.query(statement + b"\n" + body if statement else body, "TabSeparated", params=params)
+def _inserted(connection: RawConnection, into: str, form: str, rows: bytes) -> Answer:
     descriptor = os.memfd_create("insert")
     try:
         with open(descriptor, "wb", closefd=False) as file:
-            file.write(data)
-        into, name = insert[1].decode(), insert[2].decode()
-        return connection.query(f"{into} FROM INFILE '/proc/self/fd/{descriptor}' FORMAT {name}", "TSV", params=params)
+            file.write(rows)
+        took = connection.query(f"{into} FROM INFILE '/proc/self/fd/{descriptor}' FORMAT {form}")
+        return Answer(b"", "", took)
     finally:
         os.close(descriptor)
 
 
-if __name__ == "__main__":
-    endpoint = Endpoint(*sys.argv[1:])
-    sys.stdout.write(f"127.0.0.1:{endpoint.server_port}\n")
+async def serve(folder: str, password: str, port: int) -> None:
+    """Serve until the process is killed."""
+    edge = HttpEdge(App(Writer(folder), Password(password), body_bytes_max=BODY_BYTES_MAX))
+    sys.stdout.write(f"{await edge.start(Address(LOOPBACK, port))}\n")
     sys.stdout.flush()
-    endpoint.serve_forever()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    # INFILE also reads what comes in from outside.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    _folder, _password, _port = sys.argv[1], *[*sys.argv[3:], *("", "0")[len(sys.argv[3:]) :]]
+    asyncio.run(serve(_folder, _password, int(_port)))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _COMMAND = (sys.executable, "-m", "spanledger.ledger.cli")
-_READY = re.compile(r"spanledger ready grpc=(\S+) http=(\S+) api=(\S+) store=(.+)")
+_READY = re.compile(r"spanledger ready grpc=(\S+) http=(\S+) api=(\S+)(?: clickhouse=(\S+))? store=(.+)")
 _START_SECONDS_MAX = 30.0
 _STOP_SECONDS_MAX = 30.0
 _RUN_SECONDS_MAX = 60.0
@@ -64,7 +64,7 @@ class Serve:
         if not ready:
             self.close()
         assert ready, self.told
-        self.grpc, self.http, self.api, self.store = ready[0].groups()
+        self.grpc, self.http, self.api, self.clickhouse, self.store = ready[0].groups()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait; the exit code."""

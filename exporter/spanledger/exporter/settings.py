@@ -58,6 +58,8 @@ class Settings:
     grpc: Address = Address(LOOPBACK, GRPC_PORT)
     http: Address = Address(LOOPBACK, HTTP_PORT)
     api: Address = Address(LOOPBACK, API_PORT)
+    clickhouse_http: Address | None = None
+    """Where an embedded store is read as a ClickHouse server is; None: nowhere."""
     http_prefix: str = ""
     """What stands before `/v1/traces` and the other OTLP paths: empty, or `/…` without a slash at the end."""
     tenant: str = UNATTRIBUTED
@@ -122,6 +124,9 @@ def load(environ: Mapping[str, str] | None = None, **flags: str | None) -> Setti
         grpc=_address("--grpc", flags.get("grpc") or env.get("SPANLEDGER_GRPC"), GRPC_PORT),
         http=_address("--http", flags.get("http") or env.get("SPANLEDGER_HTTP"), HTTP_PORT),
         api=_address("--api", flags.get("api") or env.get("SPANLEDGER_API"), API_PORT),
+        clickhouse_http=_clickhouse_http(
+            flags.get("clickhouse_http") or env.get("SPANLEDGER_CLICKHOUSE_HTTP", ""), store
+        ),
         http_prefix=_path_prefix(env.get("SPANLEDGER_HTTP_PREFIX", "")),
         tenant=flags.get("tenant") or first(env, "SPANLEDGER_TENANT", "LEDGER_TENANT") or UNATTRIBUTED,
         environment=first(env, "SPANLEDGER_ENVIRONMENT", "LEDGER_ENV", "TOKENLEDGER_ENVIRONMENT"),
@@ -206,6 +211,15 @@ def _address(flag: str, text: str | None, port_default: int) -> Address:
         msg = f"{flag} {text!r} is not [HOST:]PORT with a port from 0 to 65535"
         raise ConfigurationError(msg)
     return Address(host.strip("[]") or LOOPBACK, int(port))
+
+
+def _clickhouse_http(text: str, store: str) -> Address | None:
+    if not text:
+        return None
+    if is_clickhouse(store):
+        msg = f"--clickhouse-http {text!r} is for an embedded store: ask the ClickHouse server of this store itself"
+        raise ConfigurationError(msg)
+    return _address("--clickhouse-http", text, 0)
 
 
 def _path_prefix(text: str) -> str:

@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -35,6 +35,7 @@ from spanledger.ledger.api.app import create_app
 from spanledger.ledger.api.hosts import own_names_only
 from spanledger.ledger.api.route import Services
 from spanledger.ledger.api.routes import ROUTES
+from spanledger.ledger.clickhouse_http.door import open_clickhouse_http
 from spanledger.ledger.denials import recorder
 from spanledger.ledger.endpoint_file import Endpoint, folder_of, leave
 from spanledger.ledger.metrics import exposition
@@ -63,6 +64,8 @@ def serve(settings: Settings, tell: Tell, opened: Opened | None = None) -> None:
     everybody = Credential(ANY_SCOPE, settings.tenant)
     opa = read_opa(os.environ)
     doors = [("--grpc", settings.grpc), ("--http", settings.http), ("--api", settings.api)]
+    if settings.clickhouse_http is not None:
+        doors.append(("--clickhouse-http", settings.clickhouse_http))
     alerts = read_alerts(settings.alerts, os.environ) if settings.alerts else None
     guarded = guard(settings, doors, Owner(token, everybody), Owner(page, everybody, Role.READ))
     # Where keys are asked for the page asks for one too.
@@ -87,6 +90,8 @@ class _Terms:
     """Who decides before a call, if anybody."""
     alerts: AlertSettings | None
     opened: Opened | None
+    clickhouse: Address | None = None
+    """Where the store is read as a ClickHouse server is, once it is."""
 
 
 async def open_doors(pipeline: Pipeline, settings: Settings, authenticator: Authenticator | None = None) -> Receiver:
@@ -120,7 +125,8 @@ async def _take_and_answer(pipeline: Pipeline, terms: _Terms, stopping: asyncio.
         return lag_of(terms.settings.data).oldest_ns
 
     with access.accounts.kept(decide=decide, denied=denied, named=named, waits_since=waits_since), feeds:
-        await _answer(pipeline, terms, access, stopping, tell)
+        async with open_clickhouse_http(pipeline.store, terms.settings, terms.guarded.api) as address:
+            await _answer(pipeline, replace(terms, clickhouse=address), access, stopping, tell)
 
 
 async def _answer(pipeline: Pipeline, terms: _Terms, access: LocalAccess, stopping: asyncio.Event, tell: Tell) -> None:
@@ -139,9 +145,10 @@ async def _answer(pipeline: Pipeline, terms: _Terms, access: LocalAccess, stoppi
     tell(terms.guarded.told)
     with _published(settings, endpoint, receiver) as published:
         page.otlp = published.http
+        clickhouse = f" clickhouse={_reachable(terms.clickhouse)}" if terms.clickhouse else ""
         tell(
             f"spanledger ready grpc={receiver.grpc_address} http={receiver.http_address}"
-            f" api={urlsplit(published.address).netloc} store={published.store}"
+            f" api={urlsplit(published.address).netloc}{clickhouse} store={published.store}"
         )
         tell(f"the page is at {published.address}/ and spanledger open opens it")
         if terms.opened:

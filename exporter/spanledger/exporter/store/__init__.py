@@ -10,6 +10,7 @@ from spanledger.exporter.store.blocks import (
     quarantine_block,
 )
 from spanledger.exporter.store.migrations import migrate, pending
+from spanledger.exporter.store.raw import RawAnswer, RawConnection, RawFailureError
 from spanledger.exporter.store.refusals import RefusedRowsError
 from spanledger.exporter.store.store import Store, Table, open_store
 
@@ -17,6 +18,9 @@ __all__ = [
     "ClaimRow",
     "PostingRow",
     "QuarantineRow",
+    "RawAnswer",
+    "RawConnection",
+    "RawFailureError",
     "RefusedRowsError",
     "Store",
     "Table",

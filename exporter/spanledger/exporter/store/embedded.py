@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanledger.exporter.store.lock import FolderLock
+from spanledger.exporter.store.raw import RawConnection
 from spanledger.exporter.store.refusals import detail
 from spanledger.exporter.store.statements import literal, quoted
 from spanledger.schemas import ConfigurationError, StoreUnavailableError
@@ -67,6 +68,10 @@ class EmbeddedEngine:
         return clickhouse_connect.get_client(
             interface="chdb", path=self._path, database=DATABASE, settings=dict(settings), tz_mode="aware"
         )
+
+    def raw_connection(self) -> RawConnection:
+        """One more connection, without a database or settings of ours."""
+        return RawConnection(os.path.realpath(self._path))
 
     def insert(self, client: Client, table: str, columns: Sequence[str], block: bytes) -> None:
         """Insert a Native block; returns when it is stored."""

@@ -16,10 +16,11 @@ from clickhouse_connect.driver.client import Client
 from spanledger.exporter.settings import is_clickhouse
 from spanledger.exporter.store.embedded import EmbeddedEngine
 from spanledger.exporter.store.pool import Pool
+from spanledger.exporter.store.raw import RawConnection
 from spanledger.exporter.store.refusals import translated
 from spanledger.exporter.store.server import STATEMENT_SECONDS_MAX, ServerEngine
 from spanledger.exporter.store.statements import literal, one_reading_statement
-from spanledger.schemas import StoreUnavailableError
+from spanledger.schemas import ConfigurationError, StoreUnavailableError
 
 # The large tables have a partition for each month from 2020 to 2050, and a hostile insert may touch them all.
 _PARTITIONS_PER_INSERT_MAX: Final = 400
@@ -154,6 +155,16 @@ class Store:
         """Return when what was inserted survives a loss of power; on a server that is the server's to promise."""
         with self._borrowed(self._clients, "the store cannot be made durable") as client:
             self._engine.make_durable(client)
+
+    def raw_connection(self) -> RawConnection:
+        """A connection to the embedded engine whose answers are bytes in any format; close it before the store.
+
+        Raises `ConfigurationError` for a ClickHouse server, which has an interface of its own for that.
+        """
+        if not isinstance(self._engine, EmbeddedEngine):
+            msg = f"the store {self.url} is a ClickHouse server: ask it itself"
+            raise ConfigurationError(msg)
+        return self._engine.raw_connection()
 
     def close(self) -> None:
         """Close every client and free the folder. In a forked child it does nothing."""

@@ -125,7 +125,8 @@ def settings_of(options: argparse.Namespace) -> "Settings":
     from spanledger.exporter.settings import load  # noqa: PLC0415
 
     given = cast("dict[str, object]", vars(options))
-    names = ("store", "data", "prices", "grpc", "http", "api", "tenant", "insecure_public", "alerts")
+    doors = ("grpc", "http", "api", "clickhouse_http")
+    names = ("store", "data", "prices", *doors, "tenant", "insecure_public", "alerts")
     return load(None, **{name: value for name in names if isinstance(value := given.get(name), str)})
 
 

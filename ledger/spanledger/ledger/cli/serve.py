@@ -22,6 +22,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             flag, metavar="[HOST:]PORT", help=f"{what}; loopback unless HOST is given, 0 is any free port ({default})"
         )
+    parser.add_argument(
+        "--clickhouse-http",
+        metavar="[HOST:]PORT",
+        help="let Grafana and others read an embedded store as a ClickHouse server over HTTP; off unless given",
+    )
     add_alerts(parser)
     parser.add_argument(
         "--insecure-public",
