@@ -64,6 +64,10 @@ conformance: $(VENV)/.dev ## run the OTLP tests, also the slow ones: long outage
 bench: $(VENV)/.run ## run the benchmarks; each checks its own result
 	$(BIN)/python benchmarks
 
+.PHONY: dashboards
+dashboards: $(VENV)/.dev ## write Grafana's dashboards anew from their code in grafana/boards
+	PYTHONPATH=grafana $(BIN)/python -m boards
+
 .PHONY: up
 up: ## start ClickHouse, the receiver, a Collector and Grafana with docker compose
 	docker compose up --build --detach

@@ -1,170 +1,208 @@
-"""The dashboard's SQL over a real store, with the datasource's macros written out as its plugin writes them."""
+"""What Grafana is given holds together: the files are those of the code, and nothing in them would be refused."""
 
-import json
 import re
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final
 
+import boards as code
 import pytest
 import yaml
-
-from spanledger.exporter.store import Store
-from spanledger.exporter.store.rollup import Rollup
+from boards import panels
+from support.grafana import ALL, GRAFANA, Asked, boards, default, panels_of, sent, targets_of, variables_of
 
 ROOT: Final = Path(__file__).parent.parent.parent
-GRAFANA: Final = ROOT / "grafana"
-DASHBOARD: Final = json.loads((GRAFANA / "dashboards" / "overview.json").read_text())
+BOARDS: Final = boards()
+COMPOSE: Final = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]
+# The newest schema that the Grafana of docker-compose.yml writes; it reads this and older ones.
+SCHEMA_VERSION: Final = 42
+_COLUMNS: Final = 24
+_TIME: Final = datetime(2026, 10, 1, tzinfo=UTC)
 
-FROM: Final = datetime(2026, 10, 1, tzinfo=UTC)
-TO: Final = datetime(2026, 10, 31, tzinfo=UTC)
-INTERVAL: Final = timedelta(hours=1)
-VARIABLES: Final = {"${tenant:singlequote}": "'acme','globex'", "${currency}": "USD"}
-
-MACROS: Final = {
-    "fromTime": "{from_time}",
-    "toTime": "{to_time}",
-    "interval_s": "{seconds}",
-    "timeFilter": "{column} >= {from_time} AND {column} <= {to_time}",
-    "dateFilter": "{column} >= {from_date} AND {column} <= {to_date}",
-    "timeInterval": "toStartOfInterval(toDateTime({column}), INTERVAL {seconds} second)",
-}
+every_board = pytest.mark.parametrize("name", BOARDS)
 
 
-class Target(NamedTuple):
-    """One query of the dashboard: of a panel, or of a variable."""
-
-    title: str
-    sql: str
+def test_the_files_are_those_of_the_code() -> None:
+    """Somebody who edits a dashboard edits its code: `make dashboards`."""
+    assert {path.name: path.read_text() for path in (GRAFANA / "dashboards").iterdir()} == code.files()
 
 
-def _targets() -> Iterator[Target]:
-    for panel in DASHBOARD["panels"]:
-        yield from (Target(f"{panel['title']} {query['refId']}", query["rawSql"]) for query in panel["targets"])
-    for variable in DASHBOARD["templating"]["list"]:
-        yield Target(f"${variable['name']}", variable["query"])
-
-
-TARGETS: Final = {target.title: target.sql for target in _targets()}
-
-
-@pytest.fixture
-def booked(store: Store) -> Store:
-    """Two days: a priced charge of each tenant, an unpriced and an estimated one, a reversed one, a failed try.
-
-    acme:   0.25 USD on the 5th (100 in, of these 40 read from a cache; 20 out, of these 5 reasoning), an unpriced
-            charge that ended in an error (10 in, 1 out), 9 USD that a reversal took back, and a failed try.
-    globex: 0.50 USD on the 6th, estimated (200 in, 30 out).
-    """
-    columns = (
-        "event_id, charge_id, kind, reverses, event_time, booked_time, tenant, service_name, provider, model, "
-        "requests, input_tokens, cache_read_tokens, output_tokens, reasoning_tokens, cost, currency, cost_state, "
-        "usage_source, quality, status"
-    )
-    rows = ", ".join(
-        (
-            _row(1, "charge", "5, acme, gpt-4o", "1, 100, 40, 20, 5, 0.25, 'USD', 'priced', 'provider', 'exact', 'ok'"),
-            _row(2, "charge", "5, acme, own", "1, 10, 0, 1, 0, NULL, '', 'unpriced', 'provider', 'exact', 'error'"),
-            _row(3, "charge", "5, acme, gpt-4o", "1, 7, 0, 7, 0, 9, 'USD', 'priced', 'provider', 'exact', 'ok'"),
-            _row(3, "reversal", "5, acme, gpt-4o", "-1, -7, 0, -7, 0, -9, 'USD', 'priced', 'provider', 'exact', 'ok'"),
-            _row(5, "attempt", "5, acme, gpt-4o", "0, NULL, NULL, NULL, NULL, 0, '', 'priced', '', 'exact', 'error'"),
-            _row(6, "charge", "6, globex, opus", "1, 200, 0, 30, 0, 0.5, 'USD', 'priced', 'estimated', 'exact', 'ok'"),
-        )
-    )
-    store.command(f"INSERT INTO ledger_events ({columns}) VALUES {rows}")
-    Rollup(store).mark_dirty([date(2026, 10, 5), date(2026, 10, 6)])
-    return store
-
-
-@pytest.mark.parametrize("title", TARGETS)
-def test_every_query_answers(booked: Store, title: str) -> None:
-    """Each panel and each variable finds something in a store that has every kind of event."""
-    assert booked.query(_expanded(TARGETS[title]))
-
-
-def test_spend_is_net_and_leaves_unpriced_out(booked: Store) -> None:
-    """0.25 + 0.50 USD: the reversed 9 USD are gone, and the unpriced charge adds nothing."""
-    assert booked.query(_expanded(TARGETS["Spend A"])) == [(Decimal("0.75"),)]
-
-
-def test_shares_count_charged_requests(booked: Store) -> None:
-    """Of 3 requests that stand, 1 is unpriced, 1 is estimated, and 1 ended in an error."""
-    assert booked.query(_expanded(TARGETS["Requests A"])) == [(3,)]
-    for share in ("Unpriced A", "Estimated A", "Errors A"):
-        assert booked.query(_expanded(TARGETS[share])) == [(pytest.approx(1 / 3),)]
-
-
-def test_spend_by_day_and_tenant_follows_the_tenants(booked: Store) -> None:
-    """One row a day and tenant that spent something."""
-    assert booked.query(_expanded(TARGETS["Spend by day and tenant A"])) == [
-        (datetime(2026, 10, 5, tzinfo=UTC), "acme", Decimal("0.25")),
-        (datetime(2026, 10, 6, tzinfo=UTC), "globex", Decimal("0.5")),
+def test_there_is_a_dashboard_for_each_kind_of_question() -> None:
+    """What costs, for whom, by which agents, at which prices, and whether it can be believed."""
+    assert [board["uid"] for board in BOARDS.values()] == [
+        "spanledger-chains",
+        "spanledger-health",
+        "spanledger-models",
+        "spanledger-overview",
+        "spanledger-tenant",
     ]
+    assert len({board["title"] for board in BOARDS.values()}) == len(BOARDS)
 
 
-def test_token_buckets_do_not_overlap(booked: Store) -> None:
-    """110 input tokens are 70 uncached + 40 read from a cache; 21 output tokens are 16 + 5 of reasoning."""
-    rows = booked.query(_expanded(TARGETS["Tokens by bucket A"]))
-    assert [row[1:] for row in rows] == [(70, 40, None, 16, 5), (200, 0, None, 30, 0)]
-
-
-def test_the_dashboard_reads_views_only() -> None:
-    """Tables may change; the views are the contract."""
-    sources = {name for sql in TARGETS.values() for name in re.findall(r"\bFROM\s+(\w+)", sql)}
-    assert sources == {"attempts", "charges", "daily_costs", "unpriced"}
-
-
-def test_the_dashboard_is_provisioned_with_its_datasource() -> None:
-    """The dashboard names the provisioned datasource, and the files lie where the container looks for them."""
-    (datasource,) = yaml.safe_load((GRAFANA / "provisioning/datasources/spanledger.yaml").read_text())["datasources"]
-    named = {(panel["datasource"]["type"], panel["datasource"]["uid"]) for panel in DASHBOARD["panels"]}
-    assert named == {(datasource["type"], datasource["uid"])}
-    (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/spanledger.yaml").read_text())["providers"]
-    volumes = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]["volumes"]
-    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in volumes
-    assert "./grafana/provisioning:/etc/grafana/provisioning:ro" in volumes
-
-
-def test_every_panel_says_what_it_shows() -> None:
-    """A panel has a title of its own, a description, and a place that no other panel covers."""
-    panels = DASHBOARD["panels"]
+@every_board
+def test_panels_are_told_apart_and_lie_side_by_side(name: str) -> None:
+    """Each has a number and a title of its own, and a place within the grid that no other covers."""
+    panels = BOARDS[name]["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
     assert len({panel["title"] for panel in panels}) == len(panels)
-    assert all(panel["description"] for panel in panels)
-    cells = [
-        (column, row)
-        for panel in panels
-        for column in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
-        for row in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
-    ]
+    cells = [cell for panel in panels for cell in _cells(panel["gridPos"])]
     assert len(set(cells)) == len(cells)
+    assert max(column for column, _ in cells) < _COLUMNS
+    # No hole either: a line of panels is as wide as the grid.
+    assert len(cells) == _COLUMNS * (1 + max(row for _, row in cells))
 
 
-def _row(number: int, kind: str, who: str, rest: str) -> str:
-    """The values of one event. `who` is day, tenant, model; `rest` runs from requests to status."""
-    day, tenant, model = who.split(", ")
-    time = f"'2026-10-0{day} 12:00:00'"
-    charge = f"unhex('18db7913{number:024x}')"
-    event, reverses = (f"unhex('18db7914{number:024x}')", charge) if kind == "reversal" else (charge, "unhex('00')")
-    return f"({event}, {charge}, '{kind}', {reverses}, {time}, {time}, '{tenant}', 'api', 'openai', '{model}', {rest})"
+@every_board
+def test_every_panel_says_what_it_shows_and_what_it_shows_without_an_answer(name: str) -> None:
+    """A description, and a unit, a text and colours where there are numbers."""
+    for panel in panels_of(BOARDS[name]):
+        assert panel["description"].endswith((".", ")"))
+        assert panel["fieldConfig"]["defaults"]["noValue"] or panel["type"] == "table"
+        if panel["type"] != "table":
+            assert panel["fieldConfig"]["defaults"]["unit"]
+        steps = panel["fieldConfig"]["defaults"].get("thresholds", {"steps": [{"value": None}]})["steps"]
+        values = [step["value"] for step in steps]
+        assert values[0] is None
+        assert values[1:] == sorted(values[1:])
 
 
-def _expanded(sql: str) -> str:
-    """The SQL as the datasource sends it. Fails on a macro or variable that is not written out here."""
-    for name, value in VARIABLES.items():
-        sql = sql.replace(name, value)
-    sent = re.sub(r"\$__(\w+)(?:\(([^()]*)\))?", _macro, sql)
-    assert "$" not in sent, sent
-    return sent
+@every_board
+def test_money_names_its_currency_and_how_much_it_leaves_out(name: str) -> None:
+    """Who shows a spend says in which currency, and has the share that is not in it on the same dashboard."""
+    titles = [panel["title"] for panel in panels_of(BOARDS[name]) if "toFloat64(sumOrNullIf(cost" in _sql(panel)]
+    if titles:
+        assert any("unpriced" in panel["title"].lower() for panel in panels_of(BOARDS[name]))
+    own_currency = [title for title in titles if "$currency" not in title]
+    assert own_currency == []
 
 
-def _macro(found: re.Match[str]) -> str:
-    return MACROS[found[1]].format(
-        column=found[2],
-        from_time=f"toDateTime({int(FROM.timestamp())})",
-        to_time=f"toDateTime({int(TO.timestamp())})",
-        from_date=f"toDate('{FROM:%Y-%m-%d}')",
-        to_date=f"toDate('{TO:%Y-%m-%d}')",
-        seconds=int(INTERVAL.total_seconds()),
-    )
+@every_board
+def test_queries_are_what_the_data_source_stores(name: str) -> None:
+    """SQL of its editor for SQL, in the format of the panel, of the version that docker-compose.yml installs."""
+    installed = COMPOSE["environment"]["GF_PLUGINS_PREINSTALL"]
+    for panel in panels_of(BOARDS[name]):
+        over_time = panel["type"] == "timeseries"
+        for target in panel["targets"]:
+            assert {**target, "rawSql": ""} == {
+                "refId": "A",
+                "datasource": {"type": "grafana-clickhouse-datasource", "uid": "spanledger"},
+                "editorType": "sql",
+                "format": 0 if over_time else 1,
+                "pluginVersion": installed.partition("@")[2],
+                "queryType": "timeseries" if over_time else "table",
+                "rawSql": "",
+            }
+
+
+@every_board
+def test_what_is_chosen_reaches_the_sql_only_encoded(name: str) -> None:
+    """Neither `$tenant` nor a format of quotes, which ClickHouse's backslash gets out of: this way or not at all."""
+    texts = [target.sql for target in targets_of(name, BOARDS[name])]
+    texts += [variable["query"]["rawSql"] for variable in _queried(name)]
+    for text in texts:
+        for found in re.finditer(r"\$\{?(\w+)[^\w]?[^}\s']*\}?", text):
+            plain = found[1].startswith("__")
+            assert plain or re.fullmatch(r"\$\{\w+:(percentencode|customqueryparam:is)\}", found[0]), found[0]
+
+
+@pytest.mark.parametrize(
+    "value", ["'", "\\", "\\' OR 1=1 --", "a&is=b", "%27", "${tenant:raw}", "$__fromTime", "💸", ""]
+)
+def test_no_name_gets_out_of_its_string(value: str) -> None:
+    """Letters, digits and marks without a meaning are all that a name leaves in the SQL."""
+    board = BOARDS["overview"]
+    asked = Asked(_TIME, _TIME, {**default(board), "tenant": (value, value)})
+    text = sent("'${tenant:customqueryparam:is}'", asked, board)
+    assert re.fullmatch(r"'is=[\w.%~-]*&is=[\w.%~-]*'", text, re.ASCII)
+
+
+@every_board
+def test_every_value_at_once_is_one_word_not_a_list(name: str) -> None:
+    """Ten thousand tenants are not ten thousand names in every query."""
+    several = {name for name, variable in variables_of(BOARDS[name]).items() if variable.get("multi")}
+    assert several == {"tenant", "environment", "model"}
+    for one in several:
+        variable = variables_of(BOARDS[name])[one]
+        assert (variable["includeAll"], variable["allValue"], variable["current"]["value"]) == (True, "all", [ALL])
+
+
+@every_board
+def test_links_lead_to_dashboards_and_variables_that_there_are(name: str) -> None:
+    """From a tenant to its dashboard, from a trace to its chain: with the time and the rest of what is chosen."""
+    known = {board["uid"]: variables_of(board) for board in BOARDS.values()}
+    for panel in panels_of(BOARDS[name]):
+        for url in _links(panel):
+            uid = url.removeprefix("/d/").partition("?")[0]
+            assert uid in known
+            set_there = re.findall(r"var-(\w+)=", url)
+            carried = re.findall(r"\$\{(\w+):queryparam\}", url)
+            assert set(set_there + carried) <= set(known[uid])
+            assert not set(set_there) & set(carried)
+            assert set(carried) <= set(variables_of(BOARDS[name]))
+
+
+def test_tenants_models_and_traces_can_be_followed() -> None:
+    """There is a way from the overview to a tenant and a model, and from a tenant to a chain."""
+    led = {
+        name: {url.partition("?")[0] for panel in panels_of(b) for url in _links(panel)} for name, b in BOARDS.items()
+    }
+    assert led["overview"] == {"/d/spanledger-tenant", "/d/spanledger-models"}
+    assert led["tenant"] == {"/d/spanledger-chains"}
+    assert led["chains"] == {"/d/spanledger-chains"}
+
+
+@every_board
+def test_views_are_read_and_no_tables(name: str) -> None:
+    """Tables may change; the views are the contract."""
+    texts = [target.sql for target in targets_of(name, BOARDS[name])]
+    texts += [variable["query"]["rawSql"] for variable in _queried(name)]
+    sources = {source for text in texts for source in re.findall(r"\bFROM\s+(\w+)", text)}
+    assert sources
+    assert not [source for source in sources if source.startswith("ledger_")]
+
+
+@every_board
+def test_a_dashboard_is_read_by_the_grafana_that_is_installed(name: str) -> None:
+    """Its schema, and what a provisioned file must not have: a number of a database."""
+    board = BOARDS[name]
+    assert board["schemaVersion"] <= SCHEMA_VERSION
+    assert "id" not in board
+    assert board["editable"] is False
+    assert board["tags"] == ["spanledger"]
+    assert re.fullmatch(r"[a-zA-Z0-9_-]{1,40}", board["uid"])
+
+
+def test_the_dashboards_are_provisioned_with_their_data_source() -> None:
+    """They name the provisioned data source, and the files lie where the container looks for them."""
+    (datasource,) = yaml.safe_load((GRAFANA / "provisioning/datasources/spanledger.yaml").read_text())["datasources"]
+    assert (datasource["type"], datasource["uid"]) == (panels.DATASOURCE.type_val, panels.DATASOURCE.uid)
+    assert (datasource["jsonData"]["protocol"], datasource["jsonData"]["port"]) == ("http", 8123)
+    (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/spanledger.yaml").read_text())["providers"]
+    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in COMPOSE["volumes"]
+    assert "./grafana/provisioning:/etc/grafana/provisioning:ro" in COMPOSE["volumes"]
+    home = COMPOSE["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert Path(home).parent.as_posix() == provider["options"]["path"]
+    assert Path(home).stem in BOARDS
+
+
+def _cells(place: dict[str, int]) -> list[tuple[int, int]]:
+    columns = range(place["x"], place["x"] + place["w"])
+    return [(column, row) for column in columns for row in range(place["y"], place["y"] + place["h"])]
+
+
+def _sql(panel: dict[str, Any]) -> str:
+    return "\n".join(target["rawSql"] for target in panel["targets"])
+
+
+def _queried(name: str) -> list[dict[str, Any]]:
+    return [variable for variable in variables_of(BOARDS[name]).values() if variable["type"] == "query"]
+
+
+def _links(panel: dict[str, Any]) -> list[str]:
+    return [
+        link["url"]
+        for override in panel["fieldConfig"]["overrides"]
+        for said in override["properties"]
+        if said["id"] == "links"
+        for link in said["value"]
+    ]
