@@ -49,8 +49,16 @@ wheel: $(VENV)/.dev ## build the wheel and test it in a fresh environment, witho
 	$(BIN)/python -m pytest -m wheel
 
 .PHONY: languages
-languages: $(VENV)/.dev ## run the examples in Go, JavaScript and Python against a receiver (needs go, node and the network)
+languages: $(VENV)/.dev ## run the examples in Go, JavaScript and Python, and drivers for Go and Java (needs go, node, mvn and the network)
 	$(BIN)/python -m pytest -m languages
+
+.PHONY: browser
+browser: $(VENV)/.dev ## look at the page in a real Chromium, which must be installed (Debian: apt install chromium)
+	$(BIN)/python -m pytest -m browser tests/browser
+
+.PHONY: pictures
+pictures: $(VENV)/.dev ## take the pictures of docs/pictures from the demonstration's data (needs Chromium)
+	PYTHONPATH=tests $(BIN)/python tests/browser/pictures.py
 
 .PHONY: policy
 policy: $(VENV)/.dev ## test the policies in a real Open Policy Agent (needs go and, the first time, the network)

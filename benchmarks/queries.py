@@ -51,7 +51,7 @@ def main() -> None:
         store = open_store(str(Path(folder) / "store"))
         migrate(store)
         begun_s = time.perf_counter()
-        days = sorted(_fill(store, arguments.events))
+        days = sorted(fill(store, arguments.events))
         print(f"{arguments.events:,} events of {len(days)} days in {time.perf_counter() - begun_s:,.0f} s", flush=True)
         rollup = Rollup(store, quiet_s=0)
         begun_s = time.perf_counter()
@@ -67,7 +67,7 @@ def main() -> None:
         store.close()
 
 
-def _fill(store: Store, count: int) -> set[date]:
+def fill(store: Store, count: int) -> set[date]:
     """Make a million events, and let the engine copy them."""
     days, reader = set[date](), Rollup(store)
     made = min(MADE, count)

@@ -61,6 +61,9 @@ def test_the_wheel_holds_every_floor_and_its_data(wheel: Path) -> None:
         data = {path.relative_to(schemas).as_posix() for path in schemas.rglob(kind)}
         assert data
         assert data <= names
+    page = {path.relative_to(ROOT / "ledger").as_posix() for path in (ROOT / "ledger").rglob("page/static/**/*.*")}
+    assert page
+    assert page <= names
     assert {f"spanledger/{floor}/py.typed" for floor in FLOORS} <= names
     assert {f"spanledger/{floor}/__init__.py" for floor in FLOORS} <= names
     assert "spanledger/__init__.py" not in names

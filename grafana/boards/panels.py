@@ -1,4 +1,4 @@
-"""One function for each kind of panel, and what a dashboard of ours has: variables, links, rows that fill the grid."""
+"""One function for each kind of panel, and the dashboard around them: links, rows that fill the grid."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias, TypedDict, Unpack
@@ -11,12 +11,13 @@ from grafana_foundation_sdk.models import common as plain
 from grafana_foundation_sdk.models import dashboard as model
 
 from boards import sql
+from boards.variables import DATASOURCE
+from boards.variables import variables as shared
 
 Panel: TypeAlias = Builder[model.Panel]
 Steps: TypeAlias = Sequence[tuple[float | None, str]]
 """Where a colour begins, lowest first; None is everything below."""
 
-DATASOURCE: Final = plain.DataSourceRef("grafana-clickhouse-datasource", "spanledger")
 PLUGIN_VERSION: Final = "4.20.0"
 """Of the data source whose queries these are; docker-compose.yml installs it."""
 _TIME_SERIES: Final = 0
@@ -35,34 +36,6 @@ SUCCEEDED: Final[Steps] = ((None, "red"), (0.9, "yellow"), (0.99, "green"))
 ANY: Final[Steps] = ((None, "green"), (1, "red"))
 """For a count that should be nothing."""
 
-ZONES: Final = (
-    "UTC",
-    "Africa/Johannesburg",
-    "America/Chicago",
-    "America/Denver",
-    "America/Los_Angeles",
-    "America/New_York",
-    "America/Sao_Paulo",
-    "America/Toronto",
-    "Asia/Dubai",
-    "Asia/Hong_Kong",
-    "Asia/Kolkata",
-    "Asia/Seoul",
-    "Asia/Shanghai",
-    "Asia/Singapore",
-    "Asia/Tokyo",
-    "Australia/Sydney",
-    "Europe/Amsterdam",
-    "Europe/Berlin",
-    "Europe/London",
-    "Europe/Madrid",
-    "Europe/Paris",
-    "Europe/Zurich",
-    "Pacific/Auckland",
-)
-"""Offered; any other name of the IANA's can be typed."""
-_BUCKETS: Final = ("day", "hour", "week", "month")
-_OPTIONS_MAX: Final = 1000
 _LEGEND: Final = (
     common.VizLegendOptions()
     .display_mode(plain.LegendDisplayMode.LIST)
@@ -174,13 +147,15 @@ def series(
         .description(about)
         .with_target(Sql(text, over_time=True))
         .unit(unit)
-        .min(0)
         .no_value(none)
         .legend(_LEGEND)
         .tooltip(common.VizTooltipOptions().mode(plain.TooltipDisplayMode.MULTI).sort(plain.SortOrder.DESCENDING))
         .height(9)
         .span(span)
     )
+    # A credit or a correction may be below nothing.
+    if unit != MONEY:
+        panel.min(0)
     if " AS `series`" in text:
         panel.display_name("${__field.labels.series}")
     if stacked:
@@ -213,7 +188,10 @@ def rows(
         .span(look.get("span", 12))
     )
     for name, unit in (units or {}).items():
-        said = [model.DynamicConfigValue("unit", unit), model.DynamicConfigValue("decimals", _DECIMALS.get(name, 3))]
+        said = [
+            model.DynamicConfigValue("unit", unit),
+            model.DynamicConfigValue("decimals", _DECIMALS.get(name, 1 if unit == SHARE else 3)),
+        ]
         if name in look.get("barred", ()):
             said.append(model.DynamicConfigValue("custom.cellOptions", {"type": "gauge", "mode": "basic"}))
         panel.override_by_name(name, said)
@@ -251,7 +229,7 @@ def dashboard(
         .tooltip(model.DashboardCursorSync.CROSSHAIR)
         .readonly()
         .link(_others())
-        .variables([*_variables(), *variables])
+        .variables([*shared(), *variables])
     )
     for heading, panels in parts.items():
         made.with_row(built.Row(heading))
@@ -263,71 +241,9 @@ def dashboard(
     return finished
 
 
-def _variables() -> list[Builder[model.VariableModel]]:
-    return [
-        _several("tenant", "Tenant", "Who is charged."),
-        _several("environment", "Environment", "Where the call was made: production, staging and so on."),
-        _several("model", "Model", "The model that answered."),
-        _currency(),
-        _of_these("zone", "Zone", "Where a day begins and ends.", ZONES),
-        _of_these("bucket", "By", "What one bar or point of time covers.", _BUCKETS),
-    ]
-
-
-def _several(name: str, label: str, about: str) -> Builder[model.VariableModel]:
-    """Any number of values; all of them is one word, not a list."""
-    columns = f"SELECT {name} AS value, {sql.told(name)} AS text"
-    text = (
-        f"{columns}\nFROM open_events\nWHERE {sql.BOOKED}\nGROUP BY {name}\n"
-        f"ORDER BY count() DESC, {name}\nLIMIT {_OPTIONS_MAX}"
-    )
-    return (
-        _queried(name, label, about, text)
-        .multi(multi=True)
-        .include_all(include_all=True)
-        .all_value(sql.ALL)
-        .current(model.VariableOption(text=["All"], value=["$__all"]))
-    )
-
-
-def _currency() -> Builder[model.VariableModel]:
-    text = (
-        f"SELECT currency\nFROM open_events\nWHERE {sql.BOOKED}\n    AND currency != '' AND cost IS NOT NULL\n"
-        "GROUP BY currency\nORDER BY count() DESC, currency"
-    )
-    about = "Money of two currencies is never added: one is shown at a time."
-    return _queried("currency", "Currency", about, text).current(model.VariableOption(text="USD", value="USD"))
-
-
-def _queried(name: str, label: str, about: str, text: str) -> built.QueryVariable:
-    return (
-        built.QueryVariable(name)
-        .label(label)
-        .description(about)
-        .datasource(DATASOURCE)
-        .query({"refId": name, "queryType": "sql", "rawSql": text})
-        .definition(text)
-        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(model.VariableSort.DISABLED)
-    )
-
-
-def _of_these(name: str, label: str, about: str, values: Sequence[str]) -> Builder[model.VariableModel]:
-    options = [model.VariableOption(selected=value == values[0], text=value, value=value) for value in values]
-    return (
-        built.CustomVariable(name)
-        .label(label)
-        .description(about)
-        .values(",".join(values))
-        .options(options)
-        .current(options[0])
-        .allow_custom_value(allow_custom_value=name == "zone")
-    )
-
-
 def _others() -> built.DashboardLink:
     return (
-        built.DashboardLink("spanledger")
+        built.DashboardLink("More dashboards")
         .type(model.DashboardLinkType.DASHBOARDS)
         .tags(["spanledger"])
         .as_dropdown(as_dropdown=True)

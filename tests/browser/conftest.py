@@ -1,23 +1,15 @@
 """One browser and one seeded server for all tests of the page; a tab of its own for each."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from support.browsing import Looking, chromium, looking, profile
-from support.commands import Serve, serving
-from support.page_ledger import Days, reader, seeded
+from support.commands import serving
+from support.page_ledger import Days, Seeded, reader, seeded
 
-
-@dataclass(frozen=True)
-class Seeded:
-    """A server with the ledger of `support.page_ledger`."""
-
-    server: Serve
-    key: str
-    days: Days
+# A busy machine is no failure.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +23,7 @@ def browser() -> Generator[Browser]:
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Generator[Seeded]:
     """A real `serve` with figures that are known."""
     folder, days = tmp_path_factory.mktemp("page"), Days()
-    store: Path = folder / "store"
+    store = folder / "store"
     with serving(store) as server:
         seeded(server, store, folder, days)
         yield Seeded(server, reader(store), days)

@@ -9,12 +9,12 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import expect
 from support.browsing import Looking
-from support.page_ledger import BY_TENANT, SPENT
+from support.page_ledger import BY_TENANT, SPENT, Seeded
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_click_filters_and_the_way_back_leads_back(tab: Looking, ledger) -> None:
+def test_a_click_filters_and_the_way_back_leads_back(tab: Looking, ledger: Seeded) -> None:
     """A row or a legend's entry makes a chip and an address; back and forward go between them."""
     tab.open(f"?{ledger.days.week}")
     spend = tab.page.locator(".figure").first
@@ -22,7 +22,9 @@ def test_a_click_filters_and_the_way_back_leads_back(tab: Looking, ledger) -> No
     expect(spend).to_contain_text("4.84")
     assert parse_qs(tab.query())["where.tenant"] == ["globex"]
     tab.page.get_by_role("tab", name="Model").click()
-    tab.page.get_by_role("region", name="Spend by model").get_by_role("button", name="gpt-4o", exact=False).first.click()
+    tab.page.get_by_role("region", name="Spend by model").get_by_role(
+        "button", name="gpt-4o", exact=False
+    ).first.click()
     expect(spend).to_contain_text("4.00")
     tab.page.go_back()
     tab.page.go_back()
@@ -34,7 +36,7 @@ def test_a_click_filters_and_the_way_back_leads_back(tab: Looking, ledger) -> No
     expect(spend).to_contain_text(SPENT)
 
 
-def test_a_doubt_leads_to_what_is_in_doubt(tab: Looking, ledger) -> None:
+def test_a_doubt_leads_to_what_is_in_doubt(tab: Looking, ledger: Seeded) -> None:
     """The badge of what has no price filters by it."""
     tab.open(f"?{ledger.days.week}")
     tab.page.get_by_role("button", name=re.compile("unpriced")).click()
@@ -42,7 +44,7 @@ def test_a_doubt_leads_to_what_is_in_doubt(tab: Looking, ledger) -> None:
     expect(tab.page.locator(".figure").first).to_contain_text("unknown")
 
 
-def test_a_bar_leads_to_the_events_of_its_day(tab: Looking, ledger) -> None:
+def test_a_bar_leads_to_the_events_of_its_day(tab: Looking, ledger: Seeded) -> None:
     """By the mouse on the chart, and by the link in its table."""
     tab.open(f"?{ledger.days.week}")
     box = tab.page.locator(".chart").bounding_box()
@@ -59,7 +61,7 @@ def test_a_bar_leads_to_the_events_of_its_day(tab: Looking, ledger) -> None:
     expect(rows).to_have_count(5)
 
 
-def test_the_address_is_the_state(tab: Looking, ledger) -> None:
+def test_the_address_is_the_state(tab: Looking, ledger: Seeded) -> None:
     """A link opens what its sender saw; what it cannot mean is left out; the key is never in it."""
     tab.open(f"?{ledger.days.week}&by=model&where.tenant=acme&where.tenant=globex&tz=Asia/Kolkata&order=requests:asc")
     assert tab.page.get_by_label("Time zone").input_value() == "Asia/Kolkata"
@@ -72,7 +74,7 @@ def test_the_address_is_the_state(tab: Looking, ledger) -> None:
     assert tab.page.get_by_label("Time zone").input_value() == "UTC"
 
 
-def test_times_are_chosen_by_buttons_dates_and_zone(tab: Looking, ledger) -> None:
+def test_times_are_chosen_by_buttons_dates_and_zone(tab: Looking, ledger: Seeded) -> None:
     """Days are those of the zone."""
     tab.open()
     tab.page.get_by_role("button", name="The last 7 days").click()
@@ -86,7 +88,7 @@ def test_times_are_chosen_by_buttons_dates_and_zone(tab: Looking, ledger) -> Non
     assert parse_qs(tab.query())["tz"] == ["Pacific/Auckland"]
 
 
-def test_everything_works_by_the_keyboard(tab: Looking, ledger) -> None:
+def test_everything_works_by_the_keyboard(tab: Looking, ledger: Seeded) -> None:
     """The first stop skips to the figures; arrows move between tabs; headers sort and say so."""
     tab.open(f"?{ledger.days.week}")
     tab.page.keyboard.press("Tab")
@@ -99,7 +101,13 @@ def test_everything_works_by_the_keyboard(tab: Looking, ledger) -> None:
     expect(model).to_have_attribute("aria-selected", "true")
     expect(tab.page.get_by_role("region", name="Spend by model")).to_be_visible()
     expect(model).to_be_focused()
-    assert [each.get_attribute("tabindex") for each in tab.page.get_by_role("tab").all()] == ["-1", "0", "-1", "-1", "-1"]
+    assert [each.get_attribute("tabindex") for each in tab.page.get_by_role("tab").all()] == [
+        "-1",
+        "0",
+        "-1",
+        "-1",
+        "-1",
+    ]
     tab.page.keyboard.press("End")
     expect(tab.page.get_by_role("tab", name="Agent")).to_have_attribute("aria-selected", "true")
     header = tab.page.get_by_role("columnheader", name="Requests")
@@ -112,7 +120,7 @@ def test_everything_works_by_the_keyboard(tab: Looking, ledger) -> None:
     assert outline == "solid"
 
 
-def test_csv_is_what_is_shown(tab: Looking, ledger, tmp_path: Path) -> None:
+def test_csv_is_what_is_shown(tab: Looking, ledger: Seeded, tmp_path: Path) -> None:
     """All rows, exact, with the filter; nothing that a spreadsheet would run."""
     tab.open(f"?{ledger.days.week}")
     rows = _saved(tab, "Save spend by tenant as CSV", tmp_path)
@@ -121,7 +129,15 @@ def test_csv_is_what_is_shown(tab: Looking, ledger, tmp_path: Path) -> None:
     assert len(BY_TENANT) < len(rows)
     series = _saved(tab, "Save spend over time by tenant as CSV", tmp_path)
     assert len({row["bucket"] for row in series}) == 7
-    assert [row["cost"] for row in series if row["tenant"] == "globex"] == ["0", "4", "0.21", "0", "0.21", "0.21", "0.21"]
+    assert [row["cost"] for row in series if row["tenant"] == "globex"] == [
+        "0",
+        "4",
+        "0.21",
+        "0",
+        "0.21",
+        "0.21",
+        "0.21",
+    ]
     tab.page.get_by_role("link", name="Events", exact=True).click()
     assert len(_saved(tab, "Save events as CSV", tmp_path)) == 42
 
@@ -134,7 +150,7 @@ def _saved(tab: Looking, button: str, folder: Path) -> list[dict[str, str]]:
     return [*csv.DictReader(io.StringIO(path.read_text()))]
 
 
-def test_the_theme_is_switched_and_kept(tab: Looking, ledger) -> None:
+def test_the_theme_is_switched_and_kept(tab: Looking, ledger: Seeded) -> None:
     """Also over a reload; the chart follows."""
     tab.open(f"?{ledger.days.week}")
     ground = "getComputedStyle(document.body).backgroundColor"

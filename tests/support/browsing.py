@@ -1,4 +1,4 @@
-"""The page in a real Chromium, which is installed on the machine: opened, looked at, and watched for what it may not do."""
+"""The page in the machine's own Chromium: opened, looked at, and watched for what it may not do."""
 
 import shutil
 from collections.abc import Generator
@@ -6,7 +6,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, Playwright, Request
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Error,
+    Locator,
+    Page,
+    Playwright,
+    Request,
+)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDE = (1440, 1000)
@@ -14,7 +24,9 @@ PHONE = (360, 740)
 
 _WATCH = """
 window.seen = [];
-document.addEventListener("securitypolicyviolation", (event) => window.seen.push(event.violatedDirective + " " + event.blockedURI));
+document.addEventListener("securitypolicyviolation", (event) => {
+  window.seen.push(event.violatedDirective + " " + event.blockedURI);
+});
 """
 
 
@@ -91,7 +103,7 @@ def profile(
         timezone_id="UTC",
         locale="en-GB",
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(30_000)
     context.add_init_script(_WATCH)
     try:
         yield context
@@ -113,10 +125,14 @@ def looking(context: BrowserContext, api: str, key: str) -> Generator[Looking]:
         if target.scheme not in {"blob", "data"} and target.netloc != api:
             seen.wrong.append(f"asked {request.url}")
 
+    def interrupted(dialog: Dialog) -> None:
+        seen.wrong.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
     page.on("console", said)
     page.on("request", asked)
     page.on("pageerror", lambda error: seen.wrong.append(f"error {error}"))
-    page.on("dialog", lambda dialog: (seen.wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("dialog", interrupted)
     try:
         yield seen
     finally:

@@ -1,14 +1,14 @@
 """ClickHouse's HTTP interface over a store that is open in the test's process, with keys of any role and scope."""
 
 from base64 import b64encode
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
 
-from clickhouse_connect import get_client
+import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from support.api import Answered, listening
 from support.keys import Keys
@@ -51,20 +51,22 @@ class Door:
         method: str = "POST",
         path: str = "/",
         headers: dict[str, str] | None = None,
-        **fields: object,
+        also: Mapping[str, str | int] | None = None,
+        **fields: str | int,
     ) -> Answered:
-        """One request with the key as a password; `headers` beside it, `fields` are the URL's."""
+        """One request with the key as a password; `headers` beside it, `fields` and `also` are the URL's."""
         sent = {"authorization": basic(self.key), **(headers or {})}
-        url = f"{path}?{urlencode(fields)}" if fields else path
+        told = {**fields, **(also or {})}
+        url = f"{path}?{urlencode(told)}" if told else path
         with closing(HTTPConnection(self.address, timeout=_SECONDS_MAX)) as connection:
             connection.request(method, url, sql or None, {name: value for name, value in sent.items() if value})
             response = connection.getresponse()
-            told = {name.lower(): value for name, value in response.getheaders()}
-            return Answered(response.status, told, response.read())
+            named = {name.lower(): value for name, value in response.getheaders()}
+            return Answered(response.status, named, response.read())
 
-    def rows(self, sql: str, **fields: object) -> str:
+    def rows(self, sql: str, **fields: str | int) -> str:
         """The answer to a statement as text; it must succeed."""
-        answered = self.ask(sql, **fields)
+        answered = self.ask(sql, also=fields)
         assert answered.status == 200, answered.body
         return answered.body.decode()
 
@@ -72,7 +74,7 @@ class Door:
         """The real client of ClickHouse for Python."""
         host, _, port = self.address.partition(":")
         told = {"host": host, "port": int(port), "username": "reader", "password": self.key, **options}
-        return get_client(**told)  # pyright: ignore[reportArgumentType] (its options have types of their own)
+        return clickhouse_connect.get_client(**told)  # pyright: ignore[reportArgumentType] (its options have types of their own)
 
 
 def basic(password: str, user: str = "reader") -> str:

@@ -9,11 +9,11 @@ TYPES: Final = (
     *("Float32", "Float64", "Bool", "String", "FixedString(5)", "UUID", "IPv4", "IPv6"),
     *("Date", "Date32", "DateTime", "DateTime('Europe/Berlin')", "DateTime64(9, 'UTC')"),
     *("Decimal(9, 2)", "Decimal(18, 4)", "Decimal(38, 18)", "Decimal(76, 3)"),
-    *("Enum8('a' = 1, 'b, (c' = -2)", "Enum16('x' = 300)", "LowCardinality(String)", "Nullable(Int32)"),
+    *("Enum8('a' = 1, 'b, (c' = -2)", "Enum16('x' = 300, 'y' = 301)", "LowCardinality(String)", "Nullable(Int32)"),
     *("Nullable(String)", "LowCardinality(Nullable(String))", "LowCardinality(FixedString(3))", "Array(String)"),
     *("Array(Array(Nullable(UInt8)))", "Array(LowCardinality(String))", "Map(String, UInt64)"),
     *("Map(LowCardinality(String), Array(Decimal(38, 18)))", "Tuple(UInt8, String)"),
-    *("Tuple(a UInt8, `b c` LowCardinality(String), d Array(Tuple(Nullable(Date))))",),
+    *("Tuple(a UInt8, b LowCardinality(String), d Array(Tuple(Nullable(Date))))",),
     *("Array(Map(String, Tuple(Nullable(String), Array(LowCardinality(Nullable(String))))))",),
 )
 """What the engine makes random values of."""

@@ -96,7 +96,7 @@ def _doubtful() -> list[LedgerEvent]:
         event(78, time_ns=noon, tenant="unattributed", environment="production"),
         event(79, time_ns=noon, kind="credit", requests=0, cost=-_ATTO // 1000, **_NO_TOKENS),
         event(
-            80, time_ns=noon, kind="denial", requests=0, cost=0, **_NO_USAGE,
+            80, time_ns=noon, kind="denial", requests=0, cost=0, **_NO_USAGE, feature="refused",
             metadata={"denied_by": "budget", "denial_reason": "acme has no room"},
         ),
     ]  # fmt: skip

@@ -185,6 +185,21 @@ def test_the_dashboards_are_provisioned_with_their_data_source() -> None:
     assert Path(home).stem in BOARDS
 
 
+def test_the_page_s_data_source_is_the_provisioned_one_elsewhere() -> None:
+    """docs/grafana.md has it for the embedded store: another host and key, and the uid that the dashboards name."""
+    page = (ROOT / "docs" / "grafana.md").read_text()
+    [text] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (told,) = yaml.safe_load(text)["datasources"]
+    (datasource,) = yaml.safe_load((GRAFANA / "provisioning/datasources/spanledger.yaml").read_text())["datasources"]
+    assert {**told, "jsonData": 0, "secureJsonData": 0, "editable": False} == {
+        **datasource,
+        "jsonData": 0,
+        "secureJsonData": 0,
+    }
+    assert {**told["jsonData"], "host": "clickhouse"} == datasource["jsonData"]
+    assert all(f"| {board['title']} |" in page for board in BOARDS.values())
+
+
 def _cells(place: dict[str, int]) -> list[tuple[int, int]]:
     columns = range(place["x"], place["x"] + place["w"])
     return [(column, row) for column in columns for row in range(place["y"], place["y"] + place["h"])]

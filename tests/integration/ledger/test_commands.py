@@ -44,6 +44,7 @@ def test_the_demonstration_charges_fifty_events_once(demo: tuple[Path, str]) -> 
     """Its tokens are those that were sent, however often: counted by hand from the calls."""
     store, printed = demo
     assert "50 events of 50" in printed
+    assert printed.endswith(f"spanledger open --store {store}\n")
     stated = Counter[tuple[object, object]]()
     for call in calls():
         stated[call.attributes[a.LEDGER_TENANT], call.attributes.get(a.REQUEST_MODEL, "")] += int(

@@ -72,3 +72,11 @@ def test_readers_work_beside_the_poster(any_store: Store) -> None:
         for done in work:
             done.result()
     assert any_store.query("SELECT count() FROM ledger_events") == [(10,)]
+
+
+def test_a_filter_that_is_never_true_answers_nothing(any_store: Store) -> None:
+    """What tools ask to learn a view's columns; the engine's own plan for it would end the engine."""
+    for sql in ("SELECT * FROM charges WHERE 0", "SELECT tenant, cost FROM charges WHERE 1 = 0"):
+        assert any_store.query(sql) == []
+        assert any_store.query_user(sql).rows == []
+    assert any_store.query_user("SELECT count() FROM charges").rows == [(0,)]

@@ -9,6 +9,7 @@ from spanledger.ledger.cli import main
 
 COMMANDS = (
     "serve",
+    "open",
     "demo",
     "import",
     "report",

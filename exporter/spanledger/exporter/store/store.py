@@ -25,7 +25,18 @@ from spanledger.schemas import ConfigurationError, StoreUnavailableError
 # The large tables have a partition for each month from 2020 to 2050, and a hostile insert may touch them all.
 _PARTITIONS_PER_INSERT_MAX: Final = 400
 
+EVERYBODY: Final = {
+    # On in the engine by default, it makes a plan of `LEFT ANY JOIN` under a filter that is never true, as in
+    # `SELECT … FROM charges WHERE 0`, that ends the process's engine for good ("Wrong JOIN combination: Semi Left").
+    "query_plan_convert_any_join_to_semi_or_anti_join": 0,
+    # Rows with one event_id differ in ingest_time at most, so an index that finds one version finds them all. Without
+    # this FINAL goes over nearly every event to tell of one day.
+    "use_skip_indexes_if_final_exact_mode": 0,
+}
+"""What every statement of anybody runs with; one the engine does not have is left out."""
+
 SETTINGS: Final = {
+    **EVERYBODY,
     # An insert is stored when it returns, and never dropped as a repetition of another (RELIABILITY F6).
     "async_insert": 0,
     "deduplicate_insert": "disable",
@@ -35,8 +46,6 @@ SETTINGS: Final = {
     "max_partitions_per_insert_block": _PARTITIONS_PER_INSERT_MAX,
     # Folding equal keys at insert costs four times the insert itself; FINAL and merges do it anyway.
     "optimize_on_insert": 0,
-    # Rows with one event_id differ in ingest_time at most, so an index that finds one version finds them all.
-    "use_skip_indexes_if_final_exact_mode": 0,
     # A day without events has no sums: its partition is replaced by nothing.
     "allow_replace_partition_from_empty_source": 1,
     "max_execution_time": STATEMENT_SECONDS_MAX,
@@ -112,7 +121,8 @@ class Store:
         self._pid = os.getpid()
         settings = {name: value for name, value in SETTINGS.items() if name in engine.settings}
         self._clients = Pool(lambda: engine.connect(settings))
-        self._user_clients = Pool(lambda: engine.connect(USER_SETTINGS), clients_max=_USER_CLIENTS_MAX)
+        user_settings = {name: value for name, value in EVERYBODY.items() if name in engine.settings} | USER_SETTINGS
+        self._user_clients = Pool(lambda: engine.connect(user_settings), clients_max=_USER_CLIENTS_MAX)
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
         """The rows of a reading statement. Parameters are bound by the engine: `{name:Type}` in the SQL."""

@@ -85,11 +85,9 @@ class _Retelling:
         count, at = _read_varint(self._native, at)
         rows, at = _read_varint(self._native, at)
         for number in range(count):
-            length, at = _read_varint(self._native, at)
-            name, at = self._native[at : at + length], at + length
+            name, at = _read_text(self._native, at)
             typed_at = at
-            length, at = _read_varint(self._native, at)
-            kind, at = self._native[at : at + length].decode(), at + length
+            kind, at = _read_text(self._native, at)
             if (
                 kind == "DateTime"
                 and number < len(self._columns)
@@ -103,11 +101,11 @@ class _Retelling:
         return at
 
 
-def _column(native: bytes, at: int, rows: int, name: bytes, kind: str) -> int:
+def _column(native: bytes, at: int, rows: int, name: str, kind: str) -> int:
     walker = column_walker(kind)
     if walker is None:
         msg = (
-            f"the column {name.decode(errors='replace')!r} has the type {kind}, which cannot be told over this"
+            f"the column {name!r} has the type {kind}, which cannot be told over this"
             " connection: choose another FORMAT, or cast it, such as to String"
         )
         raise NativeError(msg)
@@ -126,6 +124,13 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         shift += 7
+
+
+def _read_text(data: bytes, at: int) -> tuple[str, int]:
+    length, at = _read_varint(data, at)
+    if at + length > len(data):
+        raise IndexError
+    return data[at : at + length].decode(errors="replace"), at + length
 
 
 def _varint(value: int) -> bytes:

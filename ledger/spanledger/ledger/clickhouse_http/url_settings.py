@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-from spanledger.exporter.store.store import USER_SETTINGS
+from spanledger.exporter.store.store import EVERYBODY, USER_SETTINGS
 from spanledger.ledger.clickhouse_http.errors import AskedWronglyError
 
 RESULT_BYTES_MAX: Final = 128 * 1024 * 1024
@@ -100,7 +100,7 @@ def chosen(asked: Mapping[str, str]) -> dict[str, str]:
 
     Raises `AskedWronglyError`.
     """
-    settings = {name: str(value) for name, value in BOUNDS.items()} | {"result_overflow_mode": "throw"}
+    settings = {name: str(value) for name, value in (EVERYBODY | BOUNDS).items()} | {"result_overflow_mode": "throw"}
     for name, value in asked.items():
         if name in _TIGHTER:
             settings[name] = _tighter(name, value)

@@ -7,6 +7,7 @@ and reach nothing else. Files lie below the digest of them all, so that a browse
 import asyncio
 import gzip
 import html
+import re
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -116,7 +117,9 @@ class Page:
 
     def _index(self) -> bytes:
         library = _chart_library()
-        ahead = [f'<link rel="modulepreload" href="{self._folder[1:]}{name}">' for name in self._files if _is_module(name)]
+        ahead = [
+            f'<link rel="modulepreload" href="{self._folder[1:]}{name}">' for name in self._files if _is_module(name)
+        ]
         told = {
             "folder": self._folder[1:],
             "modules": "\n".join(ahead),
@@ -135,7 +138,7 @@ def _is_module(name: str) -> bool:
 
 def _own_files() -> dict[str, bytes]:
     """Name → content of every file of the page."""
-    return {name: body for name, body in sorted(_below(files(__package__) / "static", ""))}
+    return dict(sorted(_below(files("spanledger.ledger.page") / "static", "")))
 
 
 def _below(folder: Traversable, within: str) -> Iterator[tuple[str, bytes]]:
@@ -158,8 +161,12 @@ def _chart_library() -> tuple[str, Path] | None:
 
 
 def _takes_gzip(scope: _Scope) -> bool:
-    stated = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
-    return any(part.split(b";")[0].strip() == b"gzip" and b"q=0" not in part.replace(b" ", b"") for part in stated.split(b","))
+    stated = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding").decode("latin-1")
+    return _GZIP.search(stated.replace(" ", "")) is not None
+
+
+# Named, and not with a weight of nothing.
+_GZIP: Final = re.compile(r"(?:^|,)gzip(?:$|,|;(?!q=0(?:\.0*)?(?:$|,)))", re.IGNORECASE)
 
 
 async def _reply(send: _Send, status: int, body: bytes, headers: tuple[tuple[str, str], ...], *, seen: bool) -> None:

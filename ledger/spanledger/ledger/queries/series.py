@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import reduce
 from typing import Final, TypeAlias, cast
 
@@ -18,14 +19,17 @@ from spanledger.ledger.queries.dimensions import TIMES
 from spanledger.ledger.queries.measures import MEASURES, SHARES, SUMMED, Quantile, share
 from spanledger.ledger.queries.movers import time_before
 from spanledger.ledger.queries.question import Question, ask
-from spanledger.ledger.queries.sources import Query, source_of
-from spanledger.ledger.queries.statements import largest_sql, quantiles_sql, reach_sql, sold, sums_sql
+from spanledger.ledger.queries.sources import Query, Source, source_of
+from spanledger.ledger.queries.statements import largest_sql, looked_over_sql, quantiles_sql, reach_sql, sold, sums_sql
 from spanledger.ledger.tables import Group, Row, Series, Value
 from spanledger.schemas import ConfigurationError
 
 SERIES_MEASURES: Final = ("cost", "requests")
 TOP: Final = 8
 TOP_MAX: Final = 50
+
+_ROWS_FEW: Final = 3_000
+"""So many are read and added up here in the time that the engine takes to go over a million events once more."""
 
 _NOTHING: Final[Mapping[str, str]] = {}
 _Cells: TypeAlias = dict[int, Cell]
@@ -70,9 +74,8 @@ def series(
     bucketed = replace(whole, by=(*whole.by, buckets.kind))
     source = source_of(query, bucketed)
     if whole.by:
-        money = _money(query(sums_sql(_bare(whole), source)).rows, currency, at=0, requests_at=1)
-        found = query(largest_sql(bucketed, source, currency=money.chosen, top=top)).rows
-        return _told(whole, buckets, _lines(bucketed, buckets, found, top), money, _Measured())
+        money, lines = _grouped(query, bucketed, source, buckets, top=top, currency=currency)
+        return _told(whole, buckets, lines, money, _Measured())
     found = query(sums_sql(bucketed, source)).rows
     money = _money(found, currency, at=1, requests_at=2 + sold(bucketed))
     line = _Line(cells=_cells(bucketed, buckets, found))
@@ -130,6 +133,33 @@ def _bounded(query: Query, asked: Question) -> Question | None:
     )
 
 
+def _grouped(
+    query: Query, asked: Question, source: Source, buckets: Buckets, *, top: int, currency: str | None
+) -> tuple[_Money, list[_Line]]:
+    """The lines of one dimension.
+
+    Of few groups all are read at once, and sorted here. Of many the largest are found first, and only they are told
+    apart: the engine goes over the events twice, and not over every group of every bucket.
+    """
+    word = replace(asked, by=asked.by[:1])
+    looked = query(
+        looked_over_sql(word) if source.days is None else sums_sql(_bare(word), source, sums=["requests"])
+    ).rows
+    if source.days is None and sum(cast("int", row[2]) for row in looked) * len(buckets.names) <= _ROWS_FEW:
+        found = query(sums_sql(asked, source)).rows
+        money = _money(found, currency, at=2, requests_at=3 + sold(asked))
+        return money, _sorted(asked, _lines(asked, buckets, found), money.chosen, top)
+    money = _money(looked, currency, at=0, requests_at=1)
+    measured = replace(word, measures=asked.measures[:1])
+    largest = query(largest_sql(measured, source, currency=money.chosen, top=top)).rows
+    names = [cast("str", name) for name, _ in largest]
+    found = query(sums_sql(asked, source, among=names)).rows if names else []
+    cells = {line.name: line.cells for line in _lines(asked, buckets, found)}
+    lines = [_Line(name, cells=cells.get(str(place), {})) for place, name in enumerate(names, 1)]
+    others = cast("int", largest[0][1]) - len(names) if largest else 0
+    return money, [*lines, _Line(None, rest=True, groups=others, cells=cells.get("0", {}))] if others else lines
+
+
 def _bare(asked: Question) -> Question:
     """What the same events came to, by currency alone."""
     return replace(asked, by=(), measures=("requests",))
@@ -156,33 +186,50 @@ def _cells(asked: Question, buckets: Buckets, rows: Iterable[Row]) -> _Cells:
     return cells
 
 
-def _lines(asked: Question, buckets: Buckets, rows: Iterable[Row], top: int) -> list[_Line]:
-    """The rows of `largest_sql` as lines, in their order."""
-    by_line: dict[tuple[bool, str], list[Row]] = {}
-    for row in rows:
-        by_line.setdefault((not row[0], cast("str", row[1])), []).append(row)
-    lines: list[tuple[int, _Line]] = []
-    for (rest, name), mine in by_line.items():
-        place = max(cast("int", row[2]) for row in mine)
-        cells = _cells(asked, buckets, (row[3:] for row in mine))
-        lines.append((place, _Line(None if rest else name, rest, place - top if rest else 1, cells)))
-    return [line for _, line in sorted(lines, key=lambda each: each[0])]
+def _lines(asked: Question, buckets: Buckets, rows: Iterable[Row]) -> list[_Line]:
+    """Rows that begin with what names their line."""
+    by_line: dict[str, list[Row]] = {}
+    for name, *row in rows:
+        by_line.setdefault(str(name), []).append(tuple(row))
+    return [_Line(name, cells=_cells(asked, buckets, mine)) for name, mine in by_line.items()]
 
 
-def _measured(query: Query, asked: Question, buckets: Buckets) -> _Measured:
-    sql, whole = quantiles_sql(asked), quantiles_sql(replace(asked, by=()))
-    if not sql:
-        return _Measured()
-    place_of = buckets.finding()
-    # An hour of the engine's may lie in a bucket with another; the later one is told there.
-    return _Measured({place_of(row[0]): row[1:] for row in query(sql).rows}, query(whole).rows[0])
+def _sorted(asked: Question, lines: Iterable[_Line], currency: str, top: int) -> list[_Line]:
+    """The largest lines as they are, and the others as one."""
+
+    def size(line: _Line) -> tuple[bool, int | Decimal, str]:
+        value = named_sums(asked, _whole(line), currency)[asked.measures[0]]
+        return value is None, 0 if value is None else -value, line.name or ""
+
+    ordered = sorted(lines, key=size)
+    rest = _Line(None, rest=True, groups=len(ordered) - top, cells=_together(ordered[top:]))
+    return [*ordered[:top], rest] if len(ordered) > top else ordered
 
 
-def _told(asked: Question, buckets: Buckets, lines: Sequence[_Line], money: _Money, measured: _Measured) -> Series:
+def _together(lines: Iterable[_Line]) -> _Cells:
     total: _Cells = {}
     for line in lines:
         for place, cell in line.cells.items():
             total[place] = added(total.get(place, NOTHING), cell)
+    return total
+
+
+def _whole(line: _Line) -> Cell:
+    return reduce(added, line.cells.values(), NOTHING)
+
+
+def _measured(query: Query, asked: Question, buckets: Buckets) -> _Measured:
+    sql = quantiles_sql(asked, whole=True)
+    if not sql:
+        return _Measured()
+    place_of, found = buckets.finding(), query(sql).rows
+    # An hour of the engine's may lie in a bucket with another; the later one is told there.
+    by_place = {place_of(row[1]): row[2:] for row in found if not row[0]}
+    return _Measured(by_place, next((row[2:] for row in found if row[0]), ()))
+
+
+def _told(asked: Question, buckets: Buckets, lines: Sequence[_Line], money: _Money, measured: _Measured) -> Series:
+    total = _together(lines)
     everything = reduce(added, total.values(), NOTHING)
     return Series(
         bucket=buckets.kind,
@@ -208,7 +255,7 @@ def _group(asked: Question, buckets: Buckets, line: _Line, currency: str) -> Gro
         rest=line.rest,
         groups=line.groups,
         measures=_figures(asked, buckets, line.cells, currency, {}),
-        sums=figures(asked, reduce(added, line.cells.values(), NOTHING), currency),
+        sums=figures(asked, _whole(line), currency),
     )
 
 

@@ -56,21 +56,20 @@ def events_alone(asked: Question) -> Source:
 
 
 def kept_source(asked: Question, zone: str, dirty: Iterable[date]) -> Source:
-    """The daily sums for clean days and the events of dirty ones, if the question's days are the store's."""
-    bounded = asked.since_ns is not None or asked.until_ns is not None
-    if zone != asked.tz.key and (bounded or any(name in TIMES for name in asked.by)):
+    """The daily sums for clean days, the events of dirty ones and of days that a bound cuts in two.
+
+    Buckets of another zone than the store's are of the events: their days begin and end inside the store's.
+    """
+    if zone != asked.tz.key and any(name in TIMES for name in asked.by):
         return events_alone(asked)
     tz = ZoneInfo(zone)
-    try:
-        since, until = _day_at(asked.since_ns, tz), _day_at(asked.until_ns, tz)
-    except _InsideADay:
+    since, until = _day_from(asked.since_ns, tz), _day_until(asked.until_ns, tz)
+    if since is not None and until is not None and since >= until:
         return events_alone(asked)
+    begins = () if since is None else _cut(asked.since_ns, day_start_ns(since, tz))
+    ends = () if until is None else _cut(day_start_ns(until, tz), asked.until_ns)
     behind = tuple(day for day in sorted(dirty) if (since is None or day >= since) and (until is None or day < until))
-    return Source((since, until), behind, tuple(_spans(behind, tz)))
-
-
-class _InsideADay(Exception):
-    """A bound that is no midnight."""
+    return Source((since, until), behind, (*begins, *_spans(behind, tz), *ends))
 
 
 def _could_be_kept(asked: Question) -> bool:
@@ -83,14 +82,26 @@ def _could_be_kept(asked: Question) -> bool:
     )
 
 
-def _day_at(ns: int | None, tz: ZoneInfo) -> date | None:
-    """The day that begins at this instant."""
+def _day_from(ns: int | None, tz: ZoneInfo) -> date | None:
+    """The first day that begins at this instant or later."""
     if ns is None:
         return None
-    day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1_000)).astimezone(tz).date()
-    if day_start_ns(day, tz) != ns:
-        raise _InsideADay
-    return day
+    day = _day_of(ns, tz)
+    return day if day_start_ns(day, tz) == ns else day + timedelta(days=1)
+
+
+def _day_until(ns: int | None, tz: ZoneInfo) -> date | None:
+    """The first day that is not over at this instant."""
+    return None if ns is None else _day_of(ns, tz)
+
+
+def _day_of(ns: int, tz: ZoneInfo) -> date:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1_000)).astimezone(tz).date()
+
+
+def _cut(since_ns: int | None, until_ns: int | None) -> tuple[Span, ...]:
+    """The part of a day between a bound and a midnight, if there is any."""
+    return () if since_ns == until_ns else ((since_ns, until_ns),)
 
 
 def _spans(days: tuple[date, ...], tz: ZoneInfo) -> Iterable[Span]:

@@ -94,8 +94,10 @@ def test_a_report_and_its_filters_travel(client: Client) -> None:
 
 def test_measures_over_time_and_what_moved(client: Client) -> None:
     """In types; the rest is one line, money is text."""
-    day = {"since": datetime(2026, 4, 1, tzinfo=UTC), "until": datetime(2026, 4, 3, tzinfo=UTC)}
-    told = client.series("model", top=2, bucket="day", measures=["cost", "requests"], currency="USD", **day)
+    since, until = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 4, 3, tzinfo=UTC)
+    told = client.series(
+        "model", top=2, bucket="day", measures=["cost", "requests"], currency="USD", since=since, until=until
+    )
     assert told.buckets == ["2026-04-01", "2026-04-02"]
     assert [(group.name, group.rest, group.groups) for group in told.groups] == [
         ("m-0", False, 1),
@@ -103,10 +105,10 @@ def test_measures_over_time_and_what_moved(client: Client) -> None:
         (None, True, 3),
     ]
     assert told.totals == {"cost": ["0.000135", "0"], "requests": [5, 0]}
-    assert client.series(where={"model": "m-0"}, tz="Asia/Tokyo", **day).sums["cost"] == "0.000027"
-    rows = client.movers("model", limit=1, **day)
+    assert client.series(where={"model": "m-0"}, tz="Asia/Tokyo", since=since, until=until).sums["cost"] == "0.000027"
+    rows = client.movers("model", limit=1, since=since, until=until)
     assert [(row["model"], row["before"], row["after"]) for row in rows] == [("m-0", "0", "0.000027")]
-    assert client.movers(measure="requests", **day)[0]["difference"] == 5
+    assert client.movers(measure="requests", since=since, until=until)[0]["difference"] == 5
 
 
 def test_events_come_page_by_page(client: Client) -> None:

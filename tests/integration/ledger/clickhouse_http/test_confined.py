@@ -112,7 +112,7 @@ def test_nothing_is_written_and_nothing_else_is_read(door: Door, sql: str) -> No
 )
 def test_settings_lift_no_bound(door: Door, name: str) -> None:
     """What is not for readers to choose is refused in the URL as in a statement."""
-    assert door.ask("SELECT 1", **{name: 0}).headers[CODE] == "164"
+    assert door.ask("SELECT 1", also={name: 0}).headers[CODE] == "164"
 
 
 @pytest.mark.parametrize("name", [*BOUNDS])
@@ -135,7 +135,7 @@ def test_every_bound_is_held(door: Door) -> None:
         ("SELECT repeat('x', 1000000) FROM numbers(140)", {"default_format": "Native"}, "396"),
         ("SELECT groupArray(number) FROM numbers(10000000)", {"max_memory_usage": 20_000_000}, "241"),
     ):
-        assert door.ask(sql, **fields).headers[CODE] == code, sql
+        assert door.ask(sql, also=fields).headers[CODE] == code, sql
         assert door.rows("SELECT 1") == "1\n"
 
 

@@ -84,15 +84,17 @@ def many(store: Store) -> list[LedgerEvent]:
 
 
 @pytest.mark.parametrize("by", ["model", "user_id"])
-@pytest.mark.parametrize("clean", [False, True])
+@pytest.mark.parametrize("clean", ["no day", "every day", "all but one"])
 @pytest.mark.parametrize("currency", ["USD", "EUR"])
 def test_the_groups_and_the_rest_are_the_whole_to_the_last_digit(
-    store: Store, by: str, *, clean: bool, currency: str
+    store: Store, by: str, clean: str, currency: str
 ) -> None:
     """From the events and from the daily sums; as a report says it, bucket by bucket and group by group."""
     events = many(store)
-    if clean:
+    if clean != "no day":
         sum_up(store, events)
+    if clean == "all but one":
+        post(store, event(1_000, time_ns=NOON_NS + DAY_NS, model="m-03", user_id="u-3", currency="EUR", cost=1))
     answered = told(store, by=by, top=4, currency=currency, measures="cost,requests")
     assert [group.rest for group in answered.groups] == [False] * 4 + [True]
     assert [group.groups for group in answered.groups] == [1, 1, 1, 1, 8]

@@ -180,3 +180,37 @@ def test_the_kept_sums_say_what_the_events_say(zone: str, store: Store) -> None:
         assert all(source_of(query, asked).events == () for asked in questions)
     finally:
         set_reporting_zone(store, "UTC")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Santiago"])
+def test_days_that_a_bound_cuts_in_two_are_read_from_the_events(zone: str, store: Store) -> None:
+    """Any two bounds, in any zone: whole days of the store's zone from the kept sums, their edges from the events."""
+    events = year([zone, "Asia/Tokyo"])
+    post(store, *events)
+    set_reporting_zone(store, zone)
+    query = query_of(store)
+    bounds = [
+        ("2025-03-01T10:30", "2025-10-25T23:59:59.5"),
+        ("2025-04-05T23:30", "2025-04-06T00:30"),
+        ("2025-04-05T23:30", None),
+        (None, "2025-09-07T00:30"),
+        ("2025-04-06", "2025-04-07T01:00"),
+        ("2025-04-06T01:00", "2025-04-06T02:00"),
+    ]
+    try:
+        questions = [
+            ask(by, tz=tz, measures="requests,errors,input_tokens,cost", since=since, until=until)
+            for by, tz in (("tenant,model", "Asia/Tokyo"), ("", "Asia/Tokyo"), ("day", zone), ("week,tenant", zone))
+            for since, until in bounds
+        ]
+        raw = [folded(asked, query(sums_sql(asked, events_alone(asked)))) for asked in questions]
+        for clean in (events[:0], events[::5], events):
+            sum_up(store, clean)
+            for asked, expected in zip(questions, raw, strict=True):
+                assert answer(query, asked) == expected, (zone, asked)
+        kept = [source_of(query, asked).days is not None for asked in questions]
+        assert sum(kept) > len(questions) / 2
+        by_day_elsewhere = ask("day", tz="Asia/Tokyo", since="2025-03-01", until="2025-10-26")
+        assert source_of(query, by_day_elsewhere).days is None
+    finally:
+        set_reporting_zone(store, "UTC")

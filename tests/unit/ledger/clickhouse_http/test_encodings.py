@@ -1,5 +1,6 @@
 import gzip
 import zlib
+from typing import cast
 
 import backports.zstd
 import lz4.frame
@@ -9,11 +10,11 @@ from spanledger.exporter.failures import Permanent, TooLarge
 from spanledger.ledger.clickhouse_http.encodings import COMPRESSORS, accepted, body_decoding
 
 BODY = b"SELECT 1 -- " + b"x" * 5_000
-COMPRESSED = {
+COMPRESSED: dict[str, bytes] = {
     "gzip": gzip.compress(BODY),
     "deflate": zlib.compress(BODY),
     "zstd": backports.zstd.compress(BODY),
-    "lz4": lz4.frame.compress(BODY),
+    "lz4": cast("bytes", lz4.frame.compress(BODY)),
 }
 
 

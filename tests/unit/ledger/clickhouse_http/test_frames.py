@@ -1,3 +1,5 @@
+from typing import cast
+
 import lz4.block
 import pytest
 
@@ -54,14 +56,14 @@ def test_less_than_a_head_is_not_hashed() -> None:
 def test_frames_are_read_back(length: int) -> None:
     """One for each MiB: the hash, the method, both lengths, the data."""
     body = (BYTES * (length // len(BYTES) + 1))[:length]
-    left, told = framed(body), b""
+    left, told = framed(body), bytearray()
     while left:
         packed, plain = int.from_bytes(left[17:21], "little"), int.from_bytes(left[21:25], "little")
         content, rest = left[16 : 16 + packed], left[16 + packed :]
         low, high = cityhash128(content)
         assert left[:16] == low.to_bytes(8, "little") + high.to_bytes(8, "little")
         assert (content[0], plain <= 1024 * 1024) == (0x82, True)
-        told += lz4.block.decompress(content[9:], uncompressed_size=plain)
+        told += cast("bytes", lz4.block.decompress(content[9:], uncompressed_size=plain))
         left = rest
     assert told == body
 

@@ -6,7 +6,7 @@
 import { h } from "./dom.js";
 
 /** @typedef {{name: string, colour: string, sizes: number[], texts: string[]}} Layer */
-/** @typedef {{key: string, label: string, ticks: string[], names: string[], layers: Layer[], sums?: string[], pick?: (place: number) => void}} Chart */
+/** @typedef {{key: string, label: string, ticks: string[], names: string[], layers: Layer[], sums?: string[], money?: boolean, pick?: (place: number) => void}} Chart */
 
 /** @type {Promise<any> | null} */
 let library = null;
@@ -75,12 +75,13 @@ function draw(library, held) {
 function layout(chart, colour, width) {
   const shown = Math.max(1, Math.ceil(chart.ticks.length / Math.max(2, Math.min(10, Math.floor(width / 72)))));
   const places = chart.ticks.map((_, place) => place).filter((place) => place % shown === 0);
+  const largest = Math.max(0, ...chart.names.map((_, place) => chart.layers.reduce((total, layer) => total + Math.max(0, layer.sizes[place]), 0)));
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("quiet") };
   return {
     barmode: "relative", bargap: chart.names.length > 60 ? 0.1 : 0.28, dragmode: false, hovermode: "x", font,
     margin: { l: 56, r: 4, t: 8, b: 28 }, paper_bgcolor: colour("surface"), plot_bgcolor: colour("surface"),
     xaxis: { tickangle: 0, tickvals: places, ticktext: places.map((place) => chart.ticks[place]), fixedrange: true, showgrid: false, zeroline: false, range: [-0.6, Math.max(chart.names.length, 4) - 0.4] },
-    yaxis: { fixedrange: true, gridcolor: colour("line"), zerolinecolor: colour("line"), nticks: 5, rangemode: "tozero", tickformat: "~s", separatethousands: true },
+    yaxis: { fixedrange: true, gridcolor: colour("line"), zerolinecolor: colour("line"), nticks: 5, rangemode: "tozero", tickformat: chart.money ? (largest >= 10_000 ? "~s" : ",~g") : largest >= 10_000 ? "~s" : ",d" },
   };
 }
 

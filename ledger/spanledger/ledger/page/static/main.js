@@ -187,4 +187,4 @@ document.querySelector(".brand")?.addEventListener("click", (event) => {
 });
 if (key()) begin();
 else enter("");
-preload();
+if (["overview", "tokens", "reliability"].includes(page.state.view)) preload();

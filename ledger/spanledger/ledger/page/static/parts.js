@@ -110,10 +110,10 @@ const SHARES = /** @type {const} */ ([
 /** What is uncertain about the figures, in plain words; what is certain too. @param {Page} page @param {Record<string, number | null>} shares */
 export function badges(page, shares) {
   const doubts = SHARES.filter(([name]) => shares[name]);
-  if (!doubts.length) return h("p", { class: "badges" }, h("span", { class: "badge good" }, h("b", {}, "All certain"), "every request is priced, counted by its provider and charged to a tenant"));
+  if (!doubts.length) return h("p", { class: "badges" }, h("span", { class: "badge good" }, h("b", {}, "All certain"), " every request is priced, counted by its provider and charged to a tenant"));
   return h("ul", { class: "badges", "aria-label": "What is uncertain" }, doubts.map(([name, word, words, where]) => h("li", {},
     h("button", { class: "badge", type: "button", "data-key": `badge:${name}`, onclick: () => page.go({ where: { ...page.state.where, ...where } }) },
-      h("b", {}, `${percent(shares[name])} ${word}`), h("span", {}, words)))));
+      h("b", {}, `${percent(shares[name])} ${word}`), " ", h("span", {}, words)))));
 }
 
 /** The shares of several rows, by their requests. @param {any[]} rows */

@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 import { shown, places, size } from "./money.js";
 import { table, legend } from "./parts.js";
 import { bucketName, tickName } from "./times.js";
-import { count, many } from "./words.js";
+import { count, many, named } from "./words.js";
 
 /**
  * @typedef {import("./parts.js").Page} Page
@@ -30,7 +30,7 @@ export function spendOverTime(page, series, by) {
   }));
   const names = series.buckets.map((_, place) => bucketName(series, place, tz));
   const chart = drawn({
-    key: "spend", label: `Spend in ${series.currency ?? "no currency"} by ${series.bucket}, stacked by ${by}; the table below has the figures`,
+    key: "spend", money: true, label: `Spend in ${series.currency ?? "no currency"} by ${series.bucket}, stacked by ${by}; the table below has the figures`,
     ticks: series.buckets.map((_, place) => tickName(series, place, tz)), names, layers,
     sums: series.totals.cost.map((cost) => shown(cost, decimals)), pick: (place) => drill(page, series, place),
   });
@@ -40,7 +40,7 @@ export function spendOverTime(page, series, by) {
 
 /** @param {{groups?: number}} group @param {string} by */
 function restName(group, by) {
-  return group.groups ? `${count(group.groups)} other ${many(by)}` : "all others";
+  return group.groups === 1 ? `1 other ${named(by)}` : group.groups ? `${count(group.groups)} other ${many(by)}` : "all others";
 }
 
 /** The chart's figures as a table, from which a row leads to its events. @param {Page} page @param {Series} series @param {{name: string, texts: string[]}[]} layers @param {string[]} names @param {number} decimals */

@@ -24,7 +24,7 @@ export function draw(page, { event, adds_up, lines, claims, evidence, sentences 
         h("div", { class: "grow" }, h("p", { class: "quiet" }, `${heading(event.kind)} for `, h("span", { dir: "auto" }, event.tenant)), h("h2", { class: "title" }, event.model || event.request_model || event.operation || "An unnamed call"), h("p", {}, tags(event))),
         h("div", {}, h("p", { class: "quiet" }, "Cost"), h("p", { class: "value", title: event.cost }, event.cost === null ? "unknown" : `${shown(event.cost, decimalsOf(event.cost))} ${event.currency}`)))),
     h("div", { class: "grid" },
-      h("div", { class: "column" }, arithmetic(event, lines, adds_up), claimed("Claims", claims), evidence.length ? claimed("Kept, not charged", evidence) : null, panel("In words", [], h("p", { class: "words" }, sentences.map(unfolded).join("\n")))),
+      h("div", { class: "column" }, arithmetic(event, lines, adds_up), claimed("Claims", claims), evidence.length ? claimed("Kept, not charged", evidence) : null, panel("In words", [], h("p", { class: "words", tabindex: "0" }, sentences.map(unfolded).join("\n")))),
       h("div", { class: "column" }, panel("Facts", [], facts(page, event)))));
 }
 

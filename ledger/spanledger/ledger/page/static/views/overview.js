@@ -24,7 +24,7 @@ export async function load({ state }, ask, now) {
   const [totals, then, movers, ...others] = await Promise.all([
     ask("report", [["measures", TOTALS], ...told]),
     reportBefore(ask, series, state, TOTALS),
-    series.then((found) => (found.before ? optional(ask("movers", [...moversOf(state, by), ...told])) : { rows: [] })),
+    series.then((found) => (found.before ? optional(ask("movers", [...moversOf(found.currency, by), ...told])) : { rows: [] })),
     ask("report", [...groupsOf(state, by), ["limit", ROWS], ...told]),
     optional(ask("budgets")),
     optional(ask("forecast", unbounded(state))),
@@ -36,7 +36,7 @@ export async function load({ state }, ask, now) {
 
 const seriesOf = (/** @type {any} */ state, /** @type {string} */ by) => [["by", by], ["bucket", "auto"], ["measures", "cost"], ["top", TOP], ["currency", state.currency]];
 const groupsOf = (/** @type {any} */ state, /** @type {string} */ by) => [["by", by], ["measures", "cost,requests,input_tokens,output_tokens"], ["order", state.order || "cost:desc"]];
-const moversOf = (/** @type {any} */ state, /** @type {string} */ by) => [["by", by], ["measure", "cost"], ["currency", state.currency], ["limit", 8]];
+const moversOf = (/** @type {string | null} */ currency, /** @type {string} */ by) => [["by", by], ["measure", "cost"], ["currency", currency ?? ""], ["limit", 8]];
 
 /** @param {Page} page @param {any} data @param {number} now */
 export function draw(page, data, now) {
@@ -47,7 +47,7 @@ export function draw(page, data, now) {
     badges(page, sharesOf(data.totals.rows)),
     h("div", { class: "grid" },
       h("div", { class: "column" }, spend(page, data.series, by, now), groupsPanel(page, data, by, now)),
-      h("div", { class: "column" }, month(data.forecast), strip(page, data.budgets), moversPanel(page, data.movers, by, now))));
+      h("div", { class: "column" }, month(data.forecast), strip(page, data.budgets), moversPanel(page, data.movers, by, now, data.series.currency))));
 }
 
 /** @param {any} data */
@@ -61,7 +61,7 @@ function head({ totals, then, series }) {
   const was = (/** @type {any} */ row) => then.rows.find((/** @type {any} */ each) => each.currency === row.currency)?.cost;
   return figures(
     figure("Spend", priced.length ? priced.map((row) => money(row.cost, row.currency)) : h("p", { class: "value quiet" }, "unknown"),
-      priced.length === 1 ? compared(change(priced[0].cost, was(priced[0])), beside) : null),
+      priced.length === 1 ? compared(change(priced[0].cost, was(priced[0])), beside) ?? (beside && `nothing in ${beside}`) : null),
     figure("Requests", value(of(now, "requests")), compared(change(of(now, "requests"), of(then.rows, "requests")), beside)),
     figure("Tokens", value(tokens(now)), compared(change(tokens(now), tokens(then.rows)), beside)),
     figure("Success rate", h("p", { class: "value" }, percent(rate(now))), points(rate(now), then.rows.length ? rate(then.rows) : NaN, beside)));
@@ -79,7 +79,7 @@ function value(number) {
 
 /** @param {string | null} change @param {string} beside */
 export function compared(change, beside) {
-  return change && beside ? [h("b", {}, change), ` against ${beside}`] : beside ? `nothing in ${beside}` : null;
+  return change && beside ? [h("b", {}, change), ` against ${beside}`] : null;
 }
 
 /** @param {number} now @param {number} then @param {string} beside */
@@ -143,8 +143,8 @@ function month(forecast) {
       : "Without a whole day behind it nothing is projected."))));
 }
 
-/** @param {Page} page @param {any} movers @param {string} by @param {number} now */
-function moversPanel(page, movers, by, now) {
+/** @param {Page} page @param {any} movers @param {string} by @param {number} now @param {string | null} currency */
+function moversPanel(page, movers, by, now, currency) {
   const rows = movers.rows ?? [];
   const title = "Top movers";
   if (movers.refused) return panel(title, [], h("p", { class: "quiet" }, movers.refused));
@@ -155,7 +155,7 @@ function moversPanel(page, movers, by, now) {
     { key: by, title: heading(by), cell: (/** @type {any} */ row) => pick(page, by, row[by], "", "mover") },
     { key: "difference", title: `Change${told[0].currency ? `, ${told[0].currency}` : ""}`, number: true, full: (/** @type {any} */ row) => `${row.before ?? 0} before, ${row.after ?? 0} now`,
       cell: (/** @type {any} */ row) => `${attos(row.difference) > 0n ? "+" : ""}${shown(row.difference, decimals)}` },
-    { key: "ratio", title: "", number: true, unseen: true, cell: (/** @type {any} */ row) => change(row.after, row.before) ?? h("span", { class: "tag" }, "new") },
+    { key: "ratio", title: "In proportion", number: true, unseen: true, cell: (/** @type {any} */ row) => change(row.after, row.before) ?? h("span", { class: "tag" }, "new") },
   ];
-  return panel(title, [csv(page, "movers", [...moversOf(page.state, by), ...asked(page.state, now)], `top-movers-by-${by}`)], table({ key: "movers", caption: `What changed most against the time before, by ${named(by)}`, columns, rows: told }));
+  return panel(title, [csv(page, "movers", [...moversOf(currency, by), ...asked(page.state, now)], `top-movers-by-${by}`)], table({ key: "movers", caption: `What changed most against the time before, by ${named(by)}`, columns, rows: told }));
 }

@@ -14,7 +14,7 @@ export function signIn(wrong, done) {
     done();
   };
   return h("section", { class: "panel sign" }, h("h2", { class: "title" }, "Sign in"),
-    h("p", {}, "Paste a key with the role read. ", h("code", {}, "spanledger keys create --role read --tenant …"), " makes one; ", h("code", {}, "spanledger open"), " brings its own."),
+    h("p", {}, "Paste a key with the role read. ", h("code", {}, "spanledger keys create --role read --tenant …"), " makes one. Where no keys are asked for, ", h("code", {}, "spanledger open"), " brings its own."),
     h("form", { onsubmit: submit }, h("label", { for: "key" }, "Key"), field, wrong ? h("p", { class: "wrong", id: "wrong", role: "alert" }, wrong) : null,
       h("button", { class: "button main", type: "submit" }, "Sign in")));
 }
