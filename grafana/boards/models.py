@@ -147,22 +147,22 @@ def _lines() -> Panel:
 
 def _reported() -> Panel:
     about = (
-        "What senders say that calls cost, beside what they cost here: charges whose sender states a cost, in dollars."
+        "What senders say that calls cost, in dollars, beside what they cost here: charges whose sender states a cost."
     )
     columns = {
         "Told by": "dialect",
         "Provider": "provider",
         "Model": "model",
         "Requests": "sum(requests)",
-        "Reported": "toFloat64(sum(reported_cost))",
+        "Reported, USD": "toFloat64(sum(reported_cost))",
         "Spend": "toFloat64(sum(cost))",
     }
     keys = "`Told by`, `Provider`, `Model`"
     stated = sql.where("reported_cost IS NOT NULL", f"currency IN ('', {sql.CURRENCY})")
     ends = (f"GROUP BY {keys}", f"ORDER BY `Requests` DESC, {keys}", "LIMIT 50")
     text = sql.select(columns, "FROM charges", stated, *ends)
-    units = {"Requests": COUNT, "Reported": MONEY, "Spend": MONEY}
-    return rows("Reported by senders", about, text, units=units, none="no sender states a cost", height=8)
+    units = {"Requests": COUNT, "Reported, USD": MONEY, "Spend": MONEY}
+    return rows("Reported by senders, $currency", about, text, units=units, none="no sender states a cost", height=8)
 
 
 def _books() -> Panel:

@@ -14,6 +14,9 @@ from spanledger.schemas.claim import UNATTRIBUTED
 ALL: Final = "all"
 """What a variable says for all of its values: no list of them. A value that is chosen begins with `is=`."""
 
+NONE: Final = "(none)"
+"""What nothing is called, also in the links that lead from it."""
+
 BOOKED: Final = "booked_time >= $__fromTime_ms AND booked_time < $__toTime_ms"
 """Half-open, as `--since` and `--until` are."""
 
@@ -24,15 +27,16 @@ def one(variable: str) -> str:
 
 
 def chosen(variable: str, column: str = "") -> str:
-    """Whether a column (named as the variable, unless told) has a value that is chosen."""
+    """Whether a column (named as the variable, unless told) has a value that is chosen; (none) is nothing too."""
     told = f"'${{{variable}:customqueryparam:is}}'"
     values = f"arrayMap(v -> decodeURLComponent(substring(v, 4)), splitByChar('&', {told}))"
-    return f"({told} = '{ALL}' OR {column or variable} IN {values})"
+    or_nothing = f"arrayFlatten(arrayMap(v -> if(v = '{NONE}', [v, ''], [v]), {values}))"
+    return f"({told} = '{ALL}' OR {column or variable} IN {or_nothing})"
 
 
 def told(column: str) -> str:
     """A word as people read it: nothing has a name too."""
-    return f"if({column} = '', '(none)', {column})"
+    return f"if({column} = '', '{NONE}', {column})"
 
 
 CURRENCY: Final = one("currency")

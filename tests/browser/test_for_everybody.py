@@ -168,3 +168,17 @@ def test_days_are_as_long_as_they_are(tab: Looking) -> None:
         "",
         "2026-03-30",
     ]
+
+
+def test_long_names_stay_on_a_phone(phone: BrowserContext, ledger: Seeded) -> None:
+    """Whatever a sender calls its error, its tenant or its model."""
+    name = "a-very-long-name-without-any-place-to-break-" * 5
+    with looking(phone, ledger.server.api, ledger.key) as tab:
+        for query in (f"?view=trace&trace={name}", f"?where.tenant={name}", f"?order={name}:asc"):
+            tab.open(query)
+            assert tab.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], query
+        _open(tab, ledger, "event")
+        tab.page.evaluate(
+            "(name) => document.querySelectorAll('.tag').forEach((each) => { each.textContent = name; })", name
+        )
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]

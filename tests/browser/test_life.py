@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
-from support.browsing import Looking, looking
+from support.browsing import Looking, look, looking
 from support.commands import Serve, run
 from support.otlp import chat, request, span
 from support.page_ledger import Days
@@ -16,13 +16,6 @@ from support.page_ledger import Days
 pytestmark = pytest.mark.browser
 
 _NO_PORTS = ("--grpc", "0", "--http", "0")
-
-
-_LOOK = """({ away }) => {
-  Object.defineProperty(document, "hidden", { value: away, configurable: true });
-  document.dispatchEvent(new Event("visibilitychange"));
-}"""
-"""Another tab is looked at, or this one again."""
 
 
 @dataclass
@@ -151,11 +144,11 @@ def test_nobody_is_asked_while_nobody_looks(tab: Looking, machine: Machine) -> N
     before = spend.inner_text()
     asked: list[str] = []
     tab.page.on("request", lambda each: asked.append(each.url))
-    tab.page.evaluate(_LOOK, {"away": True})
+    look(tab.page, away=True)
     tab.page.clock.fast_forward(600_000)
     assert asked == []
     with tab.page.expect_response(lambda answer: "/v1/report" in answer.url):
-        tab.page.evaluate(_LOOK, {"away": False})
+        look(tab.page, away=False)
     live = tab.page.get_by_role("button", name="Live")
     expect(live).not_to_have_class("button plain busy")
     live.click()

@@ -44,6 +44,13 @@ def test_a_doubt_leads_to_what_is_in_doubt(tab: Looking, ledger: Seeded) -> None
     expect(tab.page.locator(".figure").first).to_contain_text("unknown")
 
 
+def test_nothing_is_certain_of_no_requests(tab: Looking, ledger: Seeded) -> None:
+    """Two tries that failed, and no request: there is no share of them, and no spend is known."""
+    tab.open(f"?{ledger.days.week}&where.error_type=overloaded")
+    expect(tab.page.locator(".figure").nth(3)).to_contain_text("0 %")
+    expect(tab.page.locator(".badge")).to_have_count(0)
+
+
 def test_a_bar_leads_to_the_events_of_its_day(tab: Looking, ledger: Seeded) -> None:
     """By the mouse on the chart, and by the link in its table."""
     tab.open(f"?{ledger.days.week}")

@@ -30,6 +30,12 @@ document.addEventListener("securitypolicyviolation", (event) => {
 """
 
 
+_LOOK = """(away) => {
+  Object.defineProperty(document, "hidden", { value: away, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
 @dataclass
 class Looking:
     """One tab on the page of one server, and what went wrong in it."""
@@ -74,6 +80,11 @@ class Looking:
         """What the policy forbade."""
         found: list[str] = self.page.evaluate("window.seen")
         return found
+
+
+def look(page: Page, *, away: bool) -> None:
+    """Another tab is looked at, or this one again."""
+    page.evaluate(_LOOK, away)
 
 
 def _plain(text: str) -> str:

@@ -24,14 +24,14 @@ _SECONDS_MAX = 60.0
 class CountingReader(Reader):
     """Counts the statements that reach it."""
 
-    def __init__(self, connect: Callable[[], RawConnection]) -> None:
-        super().__init__(connect)
+    def __init__(self, connect: Callable[[], RawConnection], stop: Callable[[str], None]) -> None:
+        super().__init__(connect, stop)
         self.statements = 0
 
-    def answer(self, asked: Asked, who: str) -> Answer:
+    def answer(self, asked: Asked, who: str, mark: str = "") -> Answer:
         """Count, and answer."""
         self.statements += 1
-        return super().answer(asked, who)
+        return super().answer(asked, who, mark)
 
 
 @dataclass
@@ -85,7 +85,7 @@ def basic(password: str, user: str = "reader") -> str:
 @contextmanager
 def door_to(store: Store, folder: Path) -> Generator[Door]:
     """The interface over real HTTP, with a key store in `folder`."""
-    keys, reader = Keys(folder / "keys.sqlite"), CountingReader(store.raw_connection)
+    keys, reader = Keys(folder / "keys.sqlite"), CountingReader(store.raw_connection, store.cancel)
     key = keys.create("*", "read").text
     try:
         with listening(App(reader, keys.authenticator)) as address:

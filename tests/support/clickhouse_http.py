@@ -36,9 +36,9 @@ class Writer:
         self._anchor = RawConnection(path)
         self.server: Server = server_of(self._handles)
 
-    def answer(self, asked: Asked, who: str) -> Answer:
+    def answer(self, asked: Asked, who: str, mark: str) -> Answer:
         """Run it."""
-        del who
+        del who, mark
         with self._handles.borrowed(asked.database, asked.settings) as connection:
             insert = _INSERT.match(asked.sql)
             if insert is None:
@@ -48,6 +48,9 @@ class Writer:
                 return answer if answer.body or statement.selects else answer._replace(form="")
             rows = asked.sql[insert.end() :].encode("utf-8", "surrogateescape")
             return _inserted(connection, insert[1], insert[2], rows)
+
+    def stop(self, mark: str) -> None:
+        """Nobody leaves a test's statement."""
 
 
 class Password:

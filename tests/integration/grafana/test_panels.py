@@ -209,6 +209,13 @@ def test_the_panel_of_the_page_is_answered(booked: Store) -> None:
     assert {tenant for _, tenant, _ in everything} == {*HOSTILE, "acme", "unattributed"}
 
 
+def test_what_a_table_calls_nothing_can_be_followed(booked: Store) -> None:
+    """A link from a row carries the word that stands there: (none) finds what was not named."""
+    target = target_of("health", "Services")
+    found = answered(booked, target, {"environment": ("(none)",)}).rows
+    assert found == answered(booked, target, {"environment": ("",)}).rows != []
+
+
 def test_months_are_the_daily_sums(booked: Store) -> None:
     """The last twelve months, whatever time is chosen; kept sums and dirty days alike."""
     told = answered(booked, target_of("overview", "Spend by month, $currency"), {})

@@ -6,8 +6,10 @@ from typing import Final
 from spanledger.schemas import ConfigurationError
 
 _READING: Final = ("SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS")
+_DESCRIBING: Final = ("DESCRIBE", "DESC")
 _REFUSED_WORD: Final = re.compile("outfile", re.IGNORECASE)
 _FIRST_WORD: Final = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(\w*)", re.DOTALL)
+_DESCRIBES_QUERY: Final = re.compile(r"\w+(?:\s+TABLE\b)?\s*\(", re.IGNORECASE)
 
 
 def split_statements(text: str) -> list[str]:
@@ -32,8 +34,9 @@ def one_reading_statement(sql: str) -> str:
     """A user's statement without its final semicolon, if it is one statement that only reads.
 
     The engine's read-only mode refuses writes and foreign tables but not these: the embedded engine runs several
-    statements in one call, `INTO OUTFILE` writes a file, and `KILL QUERY` and `USE` are let through. The rules look
-    at the text without parsing it, so that no quoting trick can hide anything from them.
+    statements in one call, `INTO OUTFILE` writes a file, `KILL QUERY` and `USE` are let through, and `DESCRIBE` of
+    `file(…)` or `url(…)` opens it and tells its first line, as names of columns. The rules look at the text
+    without parsing it, so that no quoting trick can hide anything from them.
     Raises `ConfigurationError` with a sentence that names the reason.
     """
     statement = sql.strip().rstrip("; \n\t\r")
@@ -46,5 +49,9 @@ def one_reading_statement(sql: str) -> str:
     first = _FIRST_WORD.match(statement)
     if first is None or first[1].upper() not in _READING:
         msg = f"only a reading statement can be run, one that starts with {', '.join(_READING)}"
+        raise ConfigurationError(msg)
+    described = statement[first.start(1) :]
+    if first[1].upper() in _DESCRIBING and "(" in described and not _DESCRIBES_QUERY.match(described):
+        msg = "DESCRIBE is for tables and views of the ledger, or for a query: DESCRIBE (SELECT …)"
         raise ConfigurationError(msg)
     return statement

@@ -27,14 +27,12 @@ from spanledger.exporter.receiver.otlp_http import peer_of
 from spanledger.ledger.api.asking import asked_of_body, asked_of_query
 from spanledger.ledger.api.refusals import MethodRefused, refusal
 from spanledger.ledger.api.route import JSON, AnyRoute, Context, Lane, LeftError, NotFoundError, Raw, Services
-from spanledger.ledger.api.turns import Turns
+from spanledger.ledger.api.turns import MARK_BYTES, Turns
 
 # A statement written by a person, with room for a list of some ten thousand ids.
 BODY_BYTES_MAX: Final = 1024 * 1024
 # As long as the receiver gives a body that is a hundred times as large.
 BODY_S_MAX: Final = 30.0
-# Nobody guesses another's, and so nobody stops another's statement.
-_MARK_BYTES: Final = 16
 
 _Scope: TypeAlias = MutableMapping[str, Any]
 _Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -139,7 +137,7 @@ class _Path:
             return _raw(answer)
 
         left, cancel = Event(), self._services.cancel
-        mark = token_hex(_MARK_BYTES) if cancel else ""
+        mark = token_hex(MARK_BYTES) if cancel else ""
         context = Context(self._services, principal, scope["path_params"], left, mark)
 
         def work() -> Raw:

@@ -22,6 +22,8 @@ QUICK_MAX: Final = 32
 # A question waits some seconds at worst behind so many; beyond that it is better told to come again.
 WAITING_MAX: Final = {Lane.STORE: 256, Lane.QUICK: 4_096}
 
+MARK_BYTES: Final = 16
+"""Of what a statement is known by: nobody guesses another's, and so nobody stops another's."""
 AGAIN_S: Final = 0.25
 """How long a work that was told to stop is left alone before it is told again."""
 

@@ -47,15 +47,19 @@ class Server(NamedTuple):
 class Reader:
     """Answers statements of readers of everything. Any thread."""
 
-    def __init__(self, connect: Callable[[], RawConnection], database: str = DATABASE) -> None:
+    def __init__(
+        self, connect: Callable[[], RawConnection], stop: Callable[[str], None], database: str = DATABASE
+    ) -> None:
         """Ask the engine what it is. Raises `RawFailureError`."""
         self._handles = Handles(connect)
+        self.stop = stop
+        """Stops the statement of a mark, if it runs."""
         self._database = database
         self._sessions = Sessions()
         self.server = server_of(self._handles)
 
-    def answer(self, asked: Asked, who: str) -> Answer:
-        """Answer one statement. Raises what `errors.failed` knows."""
+    def answer(self, asked: Asked, who: str, mark: str = "") -> Answer:
+        """Answer one statement, which runs with this mark. Raises what `errors.failed` knows."""
         with self._sessions.entered(asked.session, who) as session:
             if (database := used_database(asked.sql)) is not None:
                 session.database = self._checked_database(database)
@@ -64,13 +68,13 @@ class Reader:
                 chosen(settings)
                 session.settings.update(settings)
                 return Answer(b"", "", None)
-            return self._read(asked, session)
+            return self._read(asked, session, mark)
 
     def close(self) -> None:
         """Let go of the engine."""
         self._handles.close()
 
-    def _read(self, asked: Asked, session: Session) -> Answer:
+    def _read(self, asked: Asked, session: Session, mark: str) -> Answer:
         form = self._format(asked.default_format)
         statement = read(asked.sql, self.server.formats)
         # The rules look at what the engine is given.
@@ -79,7 +83,7 @@ class Reader:
         settings = {**chosen({**session.settings, **asked.settings}), "readonly": "1"}
         database = asked.database or session.database or self._database
         with self._handles.borrowed(database, settings) as connection:
-            return answered(connection, statement, statement.format or form, asked)
+            return answered(connection, statement, statement.format or form, asked, mark)
 
     def _format(self, name: str) -> str:
         found = self.server.formats.get((name or DEFAULT_FORMAT).lower())
@@ -95,9 +99,10 @@ class Reader:
 _SHOWN_CHARS_MAX: Final = 100
 
 
-def answered(connection: RawConnection, statement: Statement, form: str, asked: Asked) -> Answer:
+def answered(connection: RawConnection, statement: Statement, form: str, asked: Asked, mark: str = "") -> Answer:
     """Run a statement, and tell its answer as the client reads it."""
-    took = connection.query(_bytes(statement.text), form, asked.parameters, bytes_max=RESULT_BYTES_MAX)
+    sql = f"{statement.text}\n/* {mark} */" if mark else statement.text
+    took = connection.query(_bytes(sql), form, asked.parameters, bytes_max=RESULT_BYTES_MAX)
     body = took.body
     if form == _NATIVE:
         if not body and statement.selects:

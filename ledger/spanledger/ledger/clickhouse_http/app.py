@@ -1,22 +1,24 @@
 """ClickHouse's HTTP interface as an ASGI app: `/ping` for anybody, statements for readers of all tenants.
 
 Who asks is found out before the body is read. An answer is made whole before its first byte, so that an error has a
-status; whoever leaves is forgotten. Nothing is cached, and nothing is sent to other origins.
+status; whoever leaves has its statement stopped. Nothing is cached, and nothing is sent to other origins.
 """
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
+from functools import partial
+from secrets import token_hex
 from threading import Event
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from uuid import uuid4
 
 from spanledger.exporter.authentication import Peer, Principal, Role
-from spanledger.exporter.failures import TooLarge, Transient, Unauthenticated
+from spanledger.exporter.failures import Throttled, TooLarge, Transient, Unauthenticated
 from spanledger.exporter.receiver.otlp_http import peer_of
 from spanledger.ledger.api.route import Lane, LeftError
-from spanledger.ledger.api.turns import Turns
+from spanledger.ledger.api.turns import MARK_BYTES, Turns
 from spanledger.ledger.clickhouse_http import encodings, frames
 from spanledger.ledger.clickhouse_http.answering import Answer, Server
 from spanledger.ledger.clickhouse_http.asked import (
@@ -32,6 +34,11 @@ from spanledger.ledger.clickhouse_http.media_types import media_type
 # A statement written by a program, with room for a list of some ten thousand ids.
 BODY_BYTES_MAX: Final = 1024 * 1024
 BODY_S_MAX: Final = 30.0
+# Of answers that are made and that their clients have not taken yet: some more than those under way are added at worst.
+UNTAKEN_BYTES_MAX: Final = 512 * 1024 * 1024
+_PIECE_BYTES: Final = 1024 * 1024
+# Whoever takes less than a piece in this time has stopped to read.
+PIECE_S_MAX: Final = 60.0
 
 _Scope: TypeAlias = MutableMapping[str, Any]
 _Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -58,8 +65,12 @@ class Answers(Protocol):
         """What the engine says of itself."""
         ...
 
-    def answer(self, asked: Asked, who: str) -> Answer:
+    def answer(self, asked: Asked, who: str, mark: str) -> Answer:
         """Answer one statement, in a thread of its own."""
+        ...
+
+    def stop(self, mark: str, /) -> None:
+        """Stop the statement of this mark, if it runs."""
         ...
 
 
@@ -73,10 +84,21 @@ class _Reply(NamedTuple):
 class App:
     """The ASGI app. One for each event loop."""
 
-    def __init__(self, answers: Answers, recognises: Recognises, *, body_bytes_max: int = BODY_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        answers: Answers,
+        recognises: Recognises,
+        *,
+        body_bytes_max: int = BODY_BYTES_MAX,
+        untaken_bytes_max: int = UNTAKEN_BYTES_MAX,
+        piece_s_max: float = PIECE_S_MAX,
+    ) -> None:
         self._answers = answers
         self._recognises = recognises
         self._body_bytes_max = body_bytes_max
+        self._untaken_bytes_max = untaken_bytes_max
+        self._piece_s_max = piece_s_max
+        self._untaken_bytes = 0
         self._turns = Turns()
         server = answers.server
         # Who is let in is told whose answer it is.
@@ -98,9 +120,22 @@ class App:
         length = ((b"content-length", b"%d" % len(reply.body)), (b"content-type", reply.kind.encode()))
         headers = [*reply.headers, *length, *_ALWAYS]
         body = b"" if scope["method"] == "HEAD" else reply.body
-        with suppress(OSError):
-            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+        # A connection whose answer ends early is closed.
+        with suppress(OSError, TimeoutError):
+            await self._send(send, {"type": "http.response.start", "status": reply.status, "headers": headers}, body)
+
+    async def _send(self, send: _Send, start: MutableMapping[str, Any], body: bytes) -> None:
+        """Send an answer in pieces, each when the one before is nearly taken. Raises `TimeoutError`, `OSError`."""
+        self._untaken_bytes += len(body)
+        try:
+            async with asyncio.timeout(self._piece_s_max):
+                await send(start)
+            for at in range(0, len(body) or 1, _PIECE_BYTES):
+                piece, more = body[at : at + _PIECE_BYTES], at + _PIECE_BYTES < len(body)
+                async with asyncio.timeout(self._piece_s_max):
+                    await send({"type": "http.response.body", "body": piece, "more_body": more})
+        finally:
+            self._untaken_bytes -= len(body)
 
     async def _reply(self, scope: _Scope, receive: _Receive) -> _Reply:
         method, path = scope["method"], scope["path"]
@@ -117,12 +152,19 @@ class App:
         asked = asked_of(fields, headers, body)
         coding = encodings.accepted(headers.get("accept-encoding", "")) if accepts_compression(fields) else ""
 
+        if self._untaken_bytes > self._untaken_bytes_max:
+            msg = "too many answers wait to be taken by who asked for them: come again in a moment"
+            raise Throttled(msg)
+
+        mark = token_hex(MARK_BYTES)
+
         def work() -> _Reply:
-            return _told(self._answers.answer(asked, principal.name), asked, coding)
+            return _told(self._answers.answer(asked, principal.name, mark), asked, coding)
 
         leaving = asyncio.ensure_future(_left(receive))
         try:
-            reply = await self._turns.answered(Lane.STORE, work, Event(), leaving)
+            stop = partial(self._answers.stop, mark)
+            reply = await self._turns.answered(Lane.STORE, work, Event(), leaving, stop)
             return reply._replace(headers=(*reply.headers, *self._server))
         finally:
             leaving.cancel()

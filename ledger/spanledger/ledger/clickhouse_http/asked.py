@@ -5,17 +5,16 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.parser import BytesParser
-from typing import TYPE_CHECKING, Final, cast
+from email.parser import HeaderParser
+from typing import Final
 from urllib.parse import parse_qsl
 
 from spanledger.ledger.clickhouse_http.errors import AskedWronglyError
 
-if TYPE_CHECKING:
-    from email.message import Message
-
 FIELDS_MAX: Final = 1_000
 """Parameters of a statement, and settings; the length of all is bounded by the head and the body."""
+_FIELD_HEAD_BYTES_MAX: Final = 1_000
+_NO_FORM: Final = f"the form cannot be read, or has more than {FIELDS_MAX} fields"
 _ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
 """What can go back in a header."""
 _SESSION_S_DEFAULT: Final = 60
@@ -88,6 +87,11 @@ def asked_of(fields: Mapping[str, str], headers: Mapping[str, str], body: bytes)
         body = b""
     told = dict(fields)
     statement = told.pop("query", "")
+    try:
+        "".join((*told, *told.values())).encode()
+    except UnicodeEncodeError as error:
+        msg = "only a statement may have bytes that are no UTF-8: parameters and settings are text"
+        raise AskedWronglyError(*_BAD_ARGUMENTS, msg) from error
     text = body.decode("utf-8", "surrogateescape")
     for name in ("user", "password"):
         if told.pop(name, ""):
@@ -124,17 +128,22 @@ def _password(told: str) -> str:
 
 
 def _form(kind: str, body: bytes) -> dict[str, str]:
-    message = BytesParser().parsebytes(b"Content-Type: " + kind.encode("latin-1") + b"\r\n\r\n" + body)
-    if not message.is_multipart():
-        msg = "the form cannot be read"
-        raise AskedWronglyError(*_BAD_ARGUMENTS, msg)
+    """The fields of a form. What email's parser would nest without end, and line by line, is split at its boundary."""
+    boundary = HeaderParser().parsestr(f"Content-Type: {kind}").get_boundary("").encode("latin-1", "replace")
+    _, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary, FIELDS_MAX + 1)
+    if not boundary or not parts or not parts.pop().startswith(b"--"):
+        raise AskedWronglyError(*_BAD_ARGUMENTS, _NO_FORM)
     fields: dict[str, str] = {}
-    for part in cast("list[Message]", message.get_payload()):
-        name = str(part.get_param("name", header="content-disposition") or "")
-        if part.get_filename() is not None or len(fields) == FIELDS_MAX:
+    for part in parts:
+        head, blank, value = part.partition(b"\r\n\r\n")
+        if not blank or not head.startswith(b"\r\n") or len(head) > _FIELD_HEAD_BYTES_MAX:
+            raise AskedWronglyError(*_BAD_ARGUMENTS, _NO_FORM)
+        told = HeaderParser().parsestr(head[2:].decode("utf-8", "replace"))
+        if told.get_filename() is not None:
             msg = "tables sent along with a statement are not taken here: only fields of a form are"
             raise AskedWronglyError(48, "NOT_IMPLEMENTED", msg)
-        fields[name] = cast("bytes", part.get_payload(decode=True) or b"").decode("utf-8", "surrogateescape")
+        name = str(told.get_param("name", header="content-disposition") or "")
+        fields[name] = value.decode("utf-8", "surrogateescape")
     return fields
 
 

@@ -26,7 +26,7 @@ async def open_clickhouse_http(
         yield None
         return
     tls = settings.access.tls
-    reader = await asyncio.to_thread(Reader, store.raw_connection)
+    reader = await asyncio.to_thread(Reader, store.raw_connection, store.cancel)
     try:
         # Keys are shown in headers: a certificate may be, and need not.
         context = server_context(tls, client_must=False) if tls else None

@@ -102,6 +102,9 @@ def chosen(asked: Mapping[str, str]) -> dict[str, str]:
     """
     settings = {name: str(value) for name, value in (EVERYBODY | BOUNDS).items()} | {"result_overflow_mode": "throw"}
     for name, value in asked.items():
+        if len(value) > _VALUE_CHARS_MAX:
+            msg = f"the value of {name[:_SHOWN_CHARS_MAX]!r} is longer than {_VALUE_CHARS_MAX} characters"
+            raise AskedWronglyError(36, "BAD_ARGUMENTS", msg)
         if name in _TIGHTER:
             settings[name] = _tighter(name, value)
         elif name in _FREE or (name == "result_overflow_mode" and value in {"break", "throw"}):
@@ -113,17 +116,16 @@ def chosen(asked: Mapping[str, str]) -> dict[str, str]:
 
 
 _SHOWN_CHARS_MAX: Final = 100
+_VALUE_CHARS_MAX: Final = 100
+"""Sessions and connections keep settings, many of each."""
 
 
 def _tighter(name: str, value: str) -> str:
-    try:
-        asked = float(value)
-    except ValueError:
-        asked = -1.0
-    if not asked >= 0:
-        msg = f"{name} takes a number, and {value[:_SHOWN_CHARS_MAX]!r} is none"
+    # A part of a second may be none to the engine, and none is without limit.
+    if not (value.isascii() and value.isdigit()):
+        msg = f"{name} takes a whole number, and {value[:_SHOWN_CHARS_MAX]!r} is none"
         raise AskedWronglyError(36, "BAD_ARGUMENTS", msg)
     bound = BOUNDS.get(name)
     if bound is None:
         return value
-    return str(bound) if not 0 < asked < bound else value
+    return str(bound) if not 0 < int(value) < bound else value

@@ -65,6 +65,10 @@ def series(
     Without a currency it is the one with most requests. An end that is not given is that of the first or the last day.
     """
     asked = ask(by, measures=measures, where=where, since=since, until=until, tz=tz, tenants=tenants)
+    if "currency" in map(str.strip, by.split(",") if isinstance(by, str) else by):
+        # A report leaves it out of its dimensions, as every row has one.
+        msg = "a series is of one currency: choose it by currency, and another dimension by by"
+        raise ConfigurationError(msg)
     _check(asked, top)
     whole = _bounded(query, asked)
     if whole is None:

@@ -54,9 +54,10 @@ def until(happened: Callable[[], bool]) -> None:
 
 
 def running(store: Store, name: str) -> bool:
-    """Whether the engine works on a statement with this in it."""
-    sql = "SELECT count() FROM system.processes WHERE position(query, {name:String}) > 0"
-    [(count,)] = store.query(f"{sql} AND position(query, 'system.processes') = 0", {"name": f"'{name}'"})
+    """Whether the engine works on a statement with this in it, and not for half a minute yet."""
+    sql = "SELECT count(), max(elapsed) FROM system.processes WHERE position(query, {name:String}) > 0"
+    [(count, elapsed_s)] = store.query(f"{sql} AND position(query, 'system.processes') = 0", {"name": f"'{name}'"})
+    assert float(str(elapsed_s)) < SECONDS_MAX
     return bool(count)
 
 

@@ -1,18 +1,24 @@
 import gzip
 import socket
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.api import listening
 from support.clickhouse_door import Door, basic, door_to
 from support.ledger_events import event
 
 from spanledger.exporter.store import Store
 from spanledger.exporter.store.blocks import events_block
-from spanledger.ledger.clickhouse_http.app import BODY_BYTES_MAX
+from spanledger.ledger.api.turns import QUESTIONS_MAX
+from spanledger.ledger.clickhouse_http.app import BODY_BYTES_MAX, App
 from spanledger.ledger.clickhouse_http.url_settings import BOUNDS
 
+_LEAVING = 200
+_ENDLESS_S = 3_600.0
 CODE = "x-clickhouse-exception-code"
 
 
@@ -75,6 +81,8 @@ def test_readers_of_everything_are_let_in_and_nobody_else(door: Door) -> None:
         "EXPLAIN SELECT 1 INTO OUTFILE '/tmp/spanledger-outfile'",
         "SELECT * FROM file('/etc/passwd', LineAsString)",
         "SELECT file('/etc/passwd')",
+        "DESCRIBE TABLE file('/proc/version', LineAsString)",
+        "DESC url('http://127.0.0.1:9/', LineAsString)",
         "SELECT * FROM url('http://127.0.0.1:9/', LineAsString)",
         "SELECT * FROM s3('http://127.0.0.1:9/a', 'CSV', 'a String')",
         "SELECT * FROM remote('127.0.0.1', system.one)",
@@ -83,6 +91,8 @@ def test_readers_of_everything_are_let_in_and_nobody_else(door: Door) -> None:
         "SELECT * FROM filesystem('/etc')",
         "SELECT * FROM python('keys')",
         "SELECT * FROM `Python` /* of this process */ (self)",
+        "SELECT * FROM `pytho\\x6e`(self)",
+        "SELECT hasColumnInTable('127.0.0.1:9', 'default', 't', 'c')",
         "SELECT * FROM redis('127.0.0.1:9', 'k', 'k String, v String')",
         "SELECT * FROM jdbc('jdbc:x', 's', 't')",
         "SELECT * FROM odbc('DSN=x', 't')",
@@ -162,7 +172,49 @@ def test_whoever_leaves_is_forgotten(door: Door) -> None:
     assert door.reader.statements < _LEAVING
 
 
-_LEAVING = 200
+@pytest.mark.parametrize(("piece_s_max", "status"), [(_ENDLESS_S, 429), (0.1, 200)])
+def test_answers_that_nobody_takes_are_bounded(door: Door, piece_s_max: float, status: int) -> None:
+    """While one waits to be read no other is made beside it; whoever has stopped to read is given up."""
+    app = App(door.reader, door.keys.authenticator, untaken_bytes_max=1_000_000, piece_s_max=piece_s_max)
+    with listening(app) as address, socket.socket() as idle:
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        host, _, port = address.partition(":")
+        idle.connect((host, int(port)))
+        sql = "SELECT repeat('x', 1000000) FROM numbers(50)"
+        head = f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: {basic(door.key)}\r\nContent-Length: {len(sql)}\r\n\r\n"
+        idle.sendall(f"{head}{sql}".encode())
+        assert idle.recv(9) == b"HTTP/1.1 "
+        asking = replace(door, address=address)
+        assert any(asking.ask("SELECT 1").status == status for _ in range(1_000))
+
+
+def test_the_statement_of_whoever_leaves_is_stopped(door: Door, store: Store) -> None:
+    """As many as there are threads for would keep all others waiting, each for its minute."""
+    endless = "SELECT sum(sipHash64(number, 'endless')) FROM numbers(1000000000000)"
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: {basic(door.key)}\r\nContent-Length: {len(endless)}\r\n\r\n"
+    host, _, port = door.address.partition(":")
+    with ExitStack() as leaving:
+        for _ in range(QUESTIONS_MAX):
+            connection = leaving.enter_context(socket.create_connection((host, int(port))))
+            connection.sendall(f"{head}{endless}".encode())
+        _until(lambda: _running(store, "'endless'") == QUESTIONS_MAX)
+    _until(lambda: _running(store, "'endless'") == 0)
+    assert door.rows("SELECT 1") == "1\n"
+
+
+def _running(store: Store, word: str) -> int:
+    """How many statements with this in them the engine works on, none of them for half of what it is given."""
+    sql = "SELECT count(), max(elapsed) FROM system.processes WHERE position(query, {word:String}) > 0"
+    [(count, elapsed_s)] = store.query(f"{sql} AND position(query, 'system.processes') = 0", {"word": word})
+    assert float(str(elapsed_s)) < BOUNDS["max_execution_time"] / 2
+    return int(str(count))
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    """Wait for what nobody tells."""
+    waiting = threading.Event()
+    while not happened():
+        waiting.wait(0.05)
 
 
 def test_no_answer_is_anothers(door: Door) -> None:

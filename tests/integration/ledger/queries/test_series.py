@@ -206,6 +206,13 @@ def test_auto_is_the_finest_that_can_be_read(store: Store, since: str, until: st
     assert (answered.bucket, len(answered.buckets)) == (kind, count)
 
 
+@pytest.mark.parametrize("by", ["currency", "model,currency", ("currency",)])
+def test_currencies_are_no_groups(store: Store, by: str | tuple[str, ...]) -> None:
+    """One is chosen; an answer without a line would look like no use at all."""
+    with pytest.raises(ConfigurationError, match="of one currency"):
+        told(store, by=by)
+
+
 def test_a_year_by_hour_is_refused_and_told_what_would_fit(store: Store) -> None:
     """One sentence with the cure."""
     with pytest.raises(ConfigurationError, match=r"more than 1500 buckets of one hour: .* bucket=day"):

@@ -16,6 +16,7 @@ FORM = (
     b'--x\r\nContent-Disposition: form-data; name="query"\r\n\r\nSELECT {a:String}\r\n'
     b'--x\r\nContent-Disposition: form-data; name="param_a"\r\n\r\n\xc3\xa4\r\n--x--\r\n'
 )
+NESTED = b"--x\r\n" + b"".join(b"Content-Type: multipart/x; boundary=%d\r\n\r\n--%d\r\n" % (n, n) for n in range(5_000))
 MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
 
 
@@ -72,6 +73,12 @@ def test_a_form_has_what_is_too_long_for_a_url() -> None:
     assert (found.sql, found.parameters) == ("SELECT {a:String}\n", {"a": "ä", "b": "2"})
 
 
+def test_a_form_of_a_megabyte_of_lines_is_read_at_once() -> None:
+    """As it is: nothing of a value is looked at."""
+    text = b"a\n\r\n--" * 100_000
+    assert asked_of({}, MULTIPART, FORM.replace("ä".encode(), text)).parameters["a"] == text.decode()
+
+
 @pytest.mark.parametrize(
     ("url", "body", "headers", "code"),
     [
@@ -82,8 +89,14 @@ def test_a_form_has_what_is_too_long_for_a_url() -> None:
         ("session_timeout=1e9&session_id=a", b"", {}, 36),
         ("user=a", b"", {}, 36),
         ("password=a", b"", {}, 36),
+        ("database=%ff", b"", {}, 36),
+        ("param_a=%ff", b"", {}, 36),
+        ("session_timezone=%ff", b"", {}, 36),
         ("&".join(f"param_{number}=1" for number in range(1_001)), b"", {}, 36),
         ("", b"no form", MULTIPART, 36),
+        ("", FORM[:-4], MULTIPART, 36),
+        ("", FORM.replace(b"\r\n\r\n", b"\r\nx: " + b"x" * 1_000 + b"\r\n\r\n"), MULTIPART, 36),
+        ("", NESTED, MULTIPART, 36),
         ("", FORM.replace(b'name="param_a"', b'name="t"; filename="t"'), MULTIPART, 48),
     ],
 )

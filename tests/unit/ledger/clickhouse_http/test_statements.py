@@ -77,9 +77,25 @@ def test_use_and_set_are_read() -> None:
     assert settings_set("SELECT 1") is None
 
 
-@pytest.mark.parametrize("sql", ["SELECT * FROM python(a)", "SELECT * FROM `Python` /* */ (a)", 'FROM "python"\n(a)'])
-def test_no_object_of_this_process_is_a_table(sql: str) -> None:
-    """The engine would look for it; a text or a column of that name is nothing to it."""
+@pytest.mark.parametrize(
+    "sql",
+    [
+        *("SELECT * FROM python(a)", "SELECT * FROM `Python` /* */ (a)", 'FROM "python"\n(a)', r"FROM `pytho\x6e`(a)"),
+        *("SELECT hasColumnInTable('h:9', 'd', 't', 'c')", 'SELECT "hascolumn\\x49ntable"(a)'),
+    ],
+)
+def test_nothing_outside_of_the_store_is_a_table(sql: str) -> None:
+    """The engine would look into this process, or at another host; a text or a column is nothing to it."""
     with pytest.raises(AskedWronglyError):
         read(sql, FORMATS)
     assert read("SELECT 'python(a)', python FROM t WHERE (1)", FORMATS).selects
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT " + "'\\" * 500_000, "SELECT " + "/* " * 300_000, f"USE x{' ' * 1_000_000}y", f"SET a{' ' * 1_000_000}b"],
+)
+def test_a_long_statement_is_read_at_once(sql: str) -> None:
+    """Not again from each of its quotes, comments or blanks: that would take hours."""
+    assert used_database(sql) is settings_set(sql) is None
+    assert read(sql, FORMATS).format == ""

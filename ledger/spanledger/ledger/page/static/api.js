@@ -12,12 +12,13 @@ export class Failure extends Error {
   }
 }
 
-/** The key lies in this tab alone, and comes out of the address before anything else happens. */
+/** The key lies in this tab alone, and comes out of the address before anything else happens. Was there one? */
 export function takeKey() {
   const key = new URLSearchParams(location.hash.slice(1)).get("key");
-  if (key === null) return;
+  if (key === null) return false;
   history.replaceState(history.state, "", location.pathname + location.search);
   if (key) keep(key);
+  return key !== "";
 }
 
 export const key = () => sessionStorage.getItem(KEY) ?? "";
@@ -64,8 +65,8 @@ async function asked(path, parameters, signal) {
     throw new Failure("The server does not answer.", 0);
   }
   if (answer.ok) return answer;
-  const told = await answer.json().catch(() => ({}));
-  throw new Failure(sentence(String(told.message ?? `The server answered with status ${answer.status}.`)), answer.status);
+  const told = await answer.json().catch(() => null);
+  throw new Failure(sentence(String(told?.message || `The server answered with status ${answer.status}.`)), answer.status);
 }
 
 /** @param {string} text */

@@ -2,7 +2,7 @@
 
 import { h, icon, replace } from "./dom.js";
 import { plain } from "./series.js";
-import { VIEWS } from "./state.js";
+import { VIEWS, widened } from "./state.js";
 import { bounds, dateOf, iso, midnight, RANGES } from "./times.js";
 import { named } from "./words.js";
 
@@ -82,7 +82,16 @@ function dates({ state, go }) {
     if ((from && to && from >= to) || (!from && !to)) return;
     go({ since: from ? iso(from) : "", until: to ? iso(to) : "" });
   };
-  for (const field of [first, last]) field.addEventListener("change", chosen);
+  // A date that is typed is a date from its first digit on: it is asked for when somebody is done with it.
+  for (const field of [first, last]) {
+    let typing = false;
+    let due = false;
+    const done = () => { if (due) { due = false; chosen(); } };
+    field.addEventListener("pointerdown", () => { typing = false; });
+    field.addEventListener("keydown", (event) => { typing = true; if (event.key === "Enter") done(); });
+    field.addEventListener("change", () => { due = true; if (!typing) done(); });
+    field.addEventListener("blur", () => setTimeout(done));
+  }
   return h("span", { class: "dates" }, first, h("span", { "aria-hidden": "true" }, "–"), last);
 }
 
@@ -104,11 +113,6 @@ function zones({ state, go }) {
 function chips({ state, go }) {
   const all = Object.entries(state.where).flatMap(([column, values]) => values.map((value) => ({ column, value })));
   if (!all.length) return null;
-  const without = (/** @type {{column: string, value: string}} */ one) => {
-    const { [one.column]: values, ...others } = state.where;
-    const left = values.filter((each) => each !== one.value);
-    return left.length ? { ...others, [one.column]: left } : others;
-  };
   return h("ul", { class: "chips", "aria-label": "Filters" }, all.map((one) => h("li", {}, h("button", { class: "chip", type: "button", "data-key": `chip:${one.column}:${one.value}`,
-    "aria-label": `Remove the filter ${named(one.column)} ${one.value || "not stated"}`, onclick: () => go({ where: without(one) }) }, h("span", {}, `${named(one.column)} `), h("b", { dir: "auto", title: one.value }, one.value || "not stated"), icon("close")))));
+    "aria-label": `Remove the filter ${named(one.column)} ${one.value || "not stated"}`, onclick: () => go(widened(state, one.column, one.value)) }, h("span", {}, `${named(one.column)} `), h("b", { dir: "auto", title: one.value }, one.value || "not stated"), icon("close")))));
 }

@@ -34,12 +34,11 @@ let held = false;
 
 const live = living(refresh);
 
-/** Show something else; the way back leads here. @param {Partial<import("./state.js").State>} next @param {{replace?: boolean}} [options] */
-function go(next, { replace: instead = false } = {}) {
+/** Show something else; the way back leads here. @param {Partial<import("./state.js").State>} next */
+function go(next) {
   const address = write({ ...page.state, ...next });
   if (address === location.search) return;
-  if (instead) history.replaceState({ within: history.state?.within }, "", address);
-  else history.pushState({ within: true }, "", address);
+  history.pushState({ within: true }, "", address);
   changed();
 }
 
@@ -47,6 +46,7 @@ function go(next, { replace: instead = false } = {}) {
 function changed() {
   const view = page.state.view;
   page.state = read(location.search, zone);
+  if (!key()) return;
   held = false;
   shown = "";
   frame();
@@ -78,7 +78,8 @@ function say(sentence) {
 
 /** Ask what the view asks, and show it. @returns {Promise<"done" | "away" | "stop">} */
 async function refresh() {
-  if (!key()) return enter("");
+  // The sign-in stands, with what was typed into it.
+  if (!key()) return "stop";
   // Older events were asked for: nothing moves below whoever reads them.
   if (held) return "done";
   leaving.abort();
@@ -96,9 +97,10 @@ async function refresh() {
   } catch (failure) {
     if (signal.aborted) return "stop";
     leaving.abort();
+    leaving = new AbortController();
     return failed(failure);
   } finally {
-    if (leaving.signal === signal || signal.aborted) document.getElementById("live")?.classList.remove("busy");
+    document.getElementById("live")?.classList.remove("busy");
   }
 }
 
@@ -107,7 +109,7 @@ function show(data, now) {
   const fresh = JSON.stringify(data);
   if (fresh !== shown) {
     shown = fresh;
-    const tools = { ask: (/** @type {string} */ path, /** @type {any} */ parameters) => ask(path, parameters, leaving.signal), again: (/** @type {any} */ more) => { held = Boolean(more.held); show(more, now); } };
+    const tools = { ask: (/** @type {string} */ path, /** @type {any} */ parameters) => ask(path, parameters, leaving.signal), hold: (/** @type {boolean} */ still) => { held = still; }, again: (/** @type {any} */ more) => show(more, now) };
     replace(place, [VIEWED[page.state.view].draw(page, data, now, tools)]);
   }
 }
@@ -146,13 +148,12 @@ function failed(failure) {
 /** @param {string} sentence @param {boolean} denied */
 function problem(sentence, denied) {
   return h("section", { class: "notice bad", role: "alert" }, h("h2", {}, denied ? "This key may not" : "No figures"), h("p", {}, sentence),
-    h("button", { class: "button", type: "button", onclick: () => (denied ? leave() : go({ ...read("", page.state.tz) })) }, denied ? "Use another key" : "Back to the overview"));
+    h("button", { class: "button", type: "button", onclick: () => (denied ? leave() : go(read(""))) }, denied ? "Use another key" : "Back to the overview"));
 }
 
 /** Ask for a key. @param {string} wrong @returns {"stop"} */
 function enter(wrong) {
   forget();
-  shown = "";
   replace(/** @type {HTMLElement} */ (document.getElementById("bar")), []);
   replace(/** @type {HTMLElement} */ (document.getElementById("tools")), []);
   replace(/** @type {HTMLElement} */ (document.getElementById("nav")), []);
@@ -170,6 +171,8 @@ function leave() {
 }
 
 function begin() {
+  shown = "";
+  held = false;
   frame();
   drawTools(live, redraw, leave);
   replace(place, [skeleton()]);
@@ -181,6 +184,8 @@ function skeleton() {
 }
 
 addEventListener("popstate", changed);
+// A key in the address of a page that is open already.
+addEventListener("hashchange", () => { if (takeKey()) begin(); });
 document.querySelector(".brand")?.addEventListener("click", (event) => {
   event.preventDefault();
   go({ view: "overview", event: "", trace: "", order: "" });

@@ -6,7 +6,7 @@ import { percent, heading, DIMENSIONS, OTHER_DIMENSIONS, named } from "./words.j
 
 /**
  * @typedef {import("./state.js").State} State
- * @typedef {{state: State, go: (next: Partial<State>, options?: {replace?: boolean}) => void, href: (next: Partial<State>) => string,
+ * @typedef {{state: State, go: (next: Partial<State>) => void, href: (next: Partial<State>) => string,
  *   say: (sentence: string) => void}} Page
  * @typedef {{key: string, title: string, number?: boolean, sortable?: boolean, wide?: boolean, unseen?: boolean, bars?: boolean, cell: (row: any, place: number) => import("./dom.js").Child, full?: (row: any) => string | null, head?: boolean}} Column
  */
@@ -110,6 +110,8 @@ const SHARES = /** @type {const} */ ([
 /** What is uncertain about the figures, in plain words; what is certain too. @param {Page} page @param {Record<string, number | null>} shares */
 export function badges(page, shares) {
   const doubts = SHARES.filter(([name]) => shares[name]);
+  // Of no requests there is no share.
+  if (SHARES.some(([name]) => shares[name] === null)) return null;
   if (!doubts.length) return h("p", { class: "badges" }, h("span", { class: "badge good" }, h("b", {}, "All certain"), " every request is priced, counted by its provider and charged to a tenant"));
   return h("ul", { class: "badges", "aria-label": "What is uncertain" }, doubts.map(([name, word, words, where]) => h("li", {},
     h("button", { class: "badge", type: "button", "data-key": `badge:${name}`, onclick: () => page.go({ where: { ...page.state.where, ...where } }) },

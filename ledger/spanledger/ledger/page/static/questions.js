@@ -37,10 +37,10 @@ export function unbounded(state) {
   return [["tz", state.tz], ...filters(state)];
 }
 
-/** What a view can do without: a refusal becomes its sentence, and the rest is shown. @param {Promise<any>} answer */
+/** What a view can do without: a refusal, and what takes too long, becomes its sentence, and the rest is shown. @param {Promise<any>} answer */
 export function optional(answer) {
   return answer.catch((failure) => {
-    if (failure instanceof Failure && !failure.passing && failure.status !== 401) return { refused: failure.message };
+    if (failure instanceof Failure && failure.status !== 0 && failure.status !== 401) return { refused: failure.message };
     throw failure;
   });
 }

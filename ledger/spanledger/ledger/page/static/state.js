@@ -45,17 +45,11 @@ export function write(state) {
   return `?${query}`;
 }
 
-/** The same with another value to filter by. @param {State} state @param {string} column @param {string} value */
-export function narrowed(state, column, value) {
-  const values = state.where[column] ?? [];
-  return { ...state, where: { ...state.where, [column]: values.includes(value) ? values : [...values, value] } };
-}
-
-/** The same without one. @param {State} state @param {string} column @param {string} value */
-export function widened(state, column, value) {
-  const { [column]: values = [], ...others } = state.where;
+/** The filter without one of its values. @param {State} state @param {string} column @param {string} value */
+export function widened({ where }, column, value) {
+  const { [column]: values = [], ...others } = where;
   const left = values.filter((each) => each !== value);
-  return { ...state, where: left.length ? { ...others, [column]: left } : others };
+  return { where: left.length ? { ...others, [column]: left } : others };
 }
 
 /** The filter as the API takes it. @param {State} state */

@@ -1,5 +1,6 @@
 /** The rows of the ledger, the newest first, a page at a time. */
 
+import { Failure } from "../api.js";
 import { h } from "../dom.js";
 import { places, shown } from "../money.js";
 import { csv, panel, table } from "../parts.js";
@@ -26,17 +27,25 @@ function questionOf(state, now) {
 }
 
 /** Older events stay shown below the newest when these are asked for again. @param {Page} page @param {any} data @param {number} now @param {any} tools */
-export function draw(page, data, now, { ask, again }) {
+export function draw(page, data, now, { ask, again, hold }) {
   if (!data.events.length) return nothing(page, data.newest);
   const more = async () => {
-    const { events, next_cursor } = await ask("events", [...data.told, ["limit", ROWS], ["cursor", data.next_cursor]]);
-    again({ ...data, events: [...data.events, ...events], next_cursor, held: true });
-    page.say(`${events.length} older events are shown.`);
+    hold(true);
+    try {
+      const { events, next_cursor } = await ask("events", [...data.told, ["limit", ROWS], ["cursor", data.next_cursor]]);
+      again({ ...data, events: [...data.events, ...events], next_cursor });
+      page.say(`${events.length} older events are shown.`);
+    } catch (failure) {
+      // Who left it is somewhere else by now.
+      if (!(failure instanceof Failure)) return;
+      hold(data.events.length > ROWS);
+      page.say(failure.message);
+    }
   };
   const range = rangeName(bounds(page.state, now), page.state.tz);
   return panel(`Events, ${range}`, csv(page, "events", questionOf(page.state, now), "events"), eventTable(page, data.events, "events", `Events, the newest first, ${range}`),
     h("p", { class: "note" }, `${count(data.events.length)} events are shown, the newest first. `,
-      data.next_cursor ? h("button", { class: "button small", type: "button", "data-key": "more", onclick: () => more().catch((failure) => page.say(failure.message)) }, `Show ${ROWS} older ones`) : "There are no older ones."));
+      data.next_cursor ? h("button", { class: "button small", type: "button", "data-key": "more", onclick: more }, `Show ${ROWS} older ones`) : "There are no older ones."));
 }
 
 /** @param {Page} page @param {any[]} events @param {string} key @param {string} caption */

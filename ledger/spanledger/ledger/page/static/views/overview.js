@@ -6,7 +6,7 @@ import { badges, csv, dimensionTabs, figure, figures, lengths, panel, pick, shar
 import { asked, newest, optional, overTime, reportBefore, unbounded } from "../questions.js";
 import { spendOverTime, TOP } from "../series.js";
 import { besideOf } from "../times.js";
-import { change, count, heading, many, named, percent, short } from "../words.js";
+import { change, count, DIMENSIONS, heading, many, named, percent, short } from "../words.js";
 import { strip } from "./budgets.js";
 import { coloursOf } from "../colours.js";
 import { nothing } from "./empty.js";
@@ -61,7 +61,7 @@ function head({ totals, then, series }) {
   const was = (/** @type {any} */ row) => then.rows.find((/** @type {any} */ each) => each.currency === row.currency)?.cost;
   return figures(
     figure("Spend", priced.length ? priced.map((row) => money(row.cost, row.currency)) : h("p", { class: "value quiet" }, "unknown"),
-      priced.length === 1 ? compared(change(priced[0].cost, was(priced[0])), beside) ?? (beside && `nothing in ${beside}`) : null),
+      priced.length === 1 ? compared(change(priced[0].cost, was(priced[0])), beside) ?? (beside && `none known in ${beside}`) : null),
     figure("Requests", value(of(now, "requests")), compared(change(of(now, "requests"), of(then.rows, "requests")), beside)),
     figure("Tokens", value(tokens(now)), compared(change(tokens(now), tokens(then.rows)), beside)),
     figure("Success rate", h("p", { class: "value" }, percent(rate(now))), points(rate(now), then.rows.length ? rate(then.rows) : NaN, beside)));
@@ -91,8 +91,9 @@ function points(now, then, beside) {
 
 /** @param {Page} page @param {any} series @param {string} by @param {number} now */
 function spend(page, series, by, now) {
-  const currencies = series.currencies.length > 1 ? h("select", { "data-key": "currency", "aria-label": "Currency", class: "other",
-    onchange: (/** @type {any} */ event) => page.go({ currency: event.target.value }) }, series.currencies.map((/** @type {string} */ each) => h("option", { value: each, selected: each === series.currency }, each))) : null;
+  const offered = [...new Set([...series.currencies, series.currency])].filter(Boolean);
+  const currencies = offered.length > 1 ? h("select", { "data-key": "currency", "aria-label": "Currency", class: "other",
+    onchange: (/** @type {any} */ event) => page.go({ currency: event.target.value }) }, offered.map((each) => h("option", { value: each, selected: each === series.currency }, each))) : null;
   return panel(`Spend over time${series.currency ? `, ${series.currency}` : ""}`,
     [currencies, csv(page, "series", [...seriesOf(page.state, by), ...asked(page.state, now)], `spend-over-time-by-${by}`)], spendOverTime(page, series, by));
 }
@@ -109,7 +110,7 @@ function groupsPanel(page, { groups, series }, by, now) {
     { key: by, title: heading(by), cell: (/** @type {any} */ row) => pick(page, by, row[by], colours.get(row[by]) ?? "kr") },
     { key: "cost", title: currencies.size === 1 ? `Spend, ${[...currencies][0]}` : "Spend", number: true, sortable: true,
       full: (/** @type {any} */ row) => row.cost, cell: (/** @type {any} */ row) => [row.cost === null ? h("span", { class: "nobody" }, "unknown") : shown(row.cost, decimals), currencies.size > 1 && row.currency ? h("span", { class: "quiet" }, ` ${row.currency}`) : null] },
-    lengths((row) => size(row.cost), rows, (row) => colours.get(row[by]) ?? "kr"),
+    lengths((row) => row.currency === series.currency ? size(row.cost) : 0, rows, (row) => colours.get(row[by]) ?? "kr"),
     { key: "share", title: "Share", number: true, wide: true, cell: (/** @type {any} */ row) => share(row) === null ? "" : percent(share(row)) },
     { key: "requests", title: "Requests", number: true, sortable: true, cell: (/** @type {any} */ row) => count(row.requests) },
     { key: "input_tokens", title: "Input", number: true, sortable: true, wide: true, full: (/** @type {any} */ row) => count(row.input_tokens), cell: (/** @type {any} */ row) => short(row.input_tokens) },
@@ -117,7 +118,7 @@ function groupsPanel(page, { groups, series }, by, now) {
   ];
   const sorted = page.state.order || "cost:desc";
   return panel("Who spent it", [dimensionTabs(page, by, "by"), csv(page, "report", [...groupsOf(page.state, by), ...asked(page.state, now)], `spend-by-${by}`)],
-    h("div", { id: "by", role: "tabpanel", "aria-labelledby": document.getElementById(`tab-${by}`) || ["tenant", "model", "feature", "team", "agent"].includes(by) ? `tab-${by}` : null, "aria-label": `By ${named(by)}` },
+    h("div", { id: "by", role: "tabpanel", "aria-labelledby": DIMENSIONS.includes(by) ? `tab-${by}` : null, "aria-label": `By ${named(by)}` },
       table({ key: "groups", caption: `Spend by ${named(by)}`, columns, rows, order: sorted, sort: (order) => page.go({ order }) })),
     groups.next_cursor ? h("p", { class: "note" }, `The first ${ROWS} ${many(by)} by this order; the CSV has them all.`) : null);
 }

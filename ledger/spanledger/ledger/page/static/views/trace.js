@@ -21,14 +21,15 @@ export async function load({ state }, ask) {
 export function draw(page, { chain, events, next_cursor }) {
   const whole = chain.rows.filter((/** @type {any} */ row) => row.depth === 0);
   const decimals = Math.max(4, places(chain.rows.map((/** @type {any} */ row) => row.cost)));
-  const all = Math.max(...chain.rows.map((/** @type {any} */ row) => size(row.cost)), 0);
+  const largest = (/** @type {string} */ currency) => Math.max(...chain.rows.map((/** @type {any} */ row) => row.currency === currency ? size(row.cost) : 0));
   const nameOf = (/** @type {any} */ row) => {
     const name = h("span", { class: "tree" }, row.depth === 0 ? "The whole request" : h("span", { dir: "auto" }, lastOf(row.agent_path)));
     name.style.setProperty("--depth", String(row.depth));
     return name;
   };
-  const money = (/** @type {string} */ key) => ({ full: (/** @type {any} */ row) => row[key], cell: (/** @type {any} */ row) => row[key] === null ? h("span", { class: "nobody" }, "unknown") : shown(row[key], decimals) });
-  const currency = new Set(whole.map((/** @type {any} */ row) => row.currency)).size === 1 ? `, ${whole[0].currency ?? "no currency"}` : "";
+  const several = new Set(whole.map((/** @type {any} */ row) => row.currency)).size > 1;
+  const currency = several ? "" : `, ${whole[0]?.currency ?? "no currency"}`;
+  const money = (/** @type {string} */ key) => ({ full: (/** @type {any} */ row) => row[key], cell: (/** @type {any} */ row) => row[key] === null ? h("span", { class: "nobody" }, "unknown") : `${shown(row[key], decimals)}${several && row.currency ? ` ${row.currency}` : ""}` });
   const columns = [
     { key: "agent", title: "Agent", full: (/** @type {any} */ row) => row.agent_path || null, cell: nameOf },
     { key: "requests", title: "Requests", number: true, cell: (/** @type {any} */ row) => count(row.requests) },
@@ -36,7 +37,7 @@ export function draw(page, { chain, events, next_cursor }) {
     { key: "output", title: "Output", number: true, wide: true, cell: (/** @type {any} */ row) => short(row.output_tokens) },
     { key: "own", title: "Own cost", number: true, ...money("own_cost") },
     { key: "cost", title: `With all below${currency}`, number: true, ...money("cost") },
-    { key: "length", title: "Length", unseen: true, wide: true, bars: true, cell: (/** @type {any} */ row) => h("span", { class: "length" }, track(all ? size(row.cost) / all : 0)) },
+    { key: "length", title: "Length", unseen: true, wide: true, bars: true, cell: (/** @type {any} */ row) => h("span", { class: "length" }, track(size(row.cost) / largest(row.currency))) },
   ];
   return h("div", { class: "stack" }, back(page),
     h("section", { class: "panel" }, h("div", { class: "hero" },
