@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STORE ?= .demo
 SIZE ?= change
+# Most tests wait for a process or a disk of theirs half of the time.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: help
 help: ## print this list
@@ -22,8 +24,8 @@ demo: $(VENV)/.run ## send 50 events of three services through real OTLP and pri
 	$(BIN)/spanledger demo --store $(STORE)
 
 .PHONY: test
-test: $(VENV)/.dev ## run the tests (all but the wheel's), a file at a time on every core
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+test: $(VENV)/.dev ## run the tests (all but the wheel's), a file at a time, on every core
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
 
 .PHONY: faults
 faults: $(VENV)/.dev ## kill, cut power, fill disks, lose answers, and count what is lost or doubled; SIZE=nightly for long

@@ -36,6 +36,16 @@ def test_a_click_filters_and_the_way_back_leads_back(tab: Looking, ledger: Seede
     expect(spend).to_contain_text(SPENT)
 
 
+def test_an_old_ledger_is_shown_to_whoever_names_no_time(tab: Looking) -> None:
+    """Years later the last thirty days are empty: the page opens with all the time, and shows them if asked."""
+    tab.page.clock.set_fixed_time("2031-05-01T12:00:00Z")
+    tab.open()
+    expect(tab.page.locator(".figure").first).to_contain_text("30.6")
+    assert parse_qs(tab.query())["last"] == ["all"]
+    tab.page.get_by_role("button", name="The last 30 days").click()
+    expect(tab.page.get_by_role("heading", name="Nothing in this time")).to_be_visible()
+
+
 def test_a_doubt_leads_to_what_is_in_doubt(tab: Looking, ledger: Seeded) -> None:
     """The badge of what has no price filters by it."""
     tab.open(f"?{ledger.days.week}")

@@ -104,7 +104,8 @@ def test_sql_that_writes_or_is_wrong_is_told_in_a_sentence(sql: str, code: int, 
 def test_explain_recomputes_an_event_by_hand(demo: tuple[Path, str]) -> None:
     """Claims, rule, price and arithmetic; by response, event and trace id alike."""
     store, printed = demo
-    response = printed.rsplit(" ", 1)[1].strip()
+    [explaining] = [line for line in printed.splitlines() if "spanledger explain" in line]
+    response = explaining.rsplit(" ", 1)[1]
     [event] = answer("explain", "--store", store, response)
     assert event["adds_up"] is True
     total = sum(Decimal(line["amount"]) for line in event["lines"])

@@ -31,6 +31,7 @@ let leaving = new AbortController();
 let shown = "";
 let drawnAt = 0;
 let held = false;
+let opening = true;
 
 const live = living(refresh);
 
@@ -91,6 +92,11 @@ async function refresh() {
     const now = Date.now();
     const data = await VIEWED[state.view].load(page, (/** @type {string} */ path, /** @type {any} */ parameters) => ask(path, parameters, signal), now);
     if (signal.aborted) return "stop";
+    if (emptyAtFirst(data)) {
+      history.replaceState(history.state, "", write({ ...state, last: "all" }));
+      changed();
+      return "stop";
+    }
     show(data, now);
     well();
     return "done";
@@ -102,6 +108,13 @@ async function refresh() {
   } finally {
     document.getElementById("live")?.classList.remove("busy");
   }
+}
+
+/** Whoever opens the page and names no time is shown figures, if the ledger has any, of whatever time. @param {any} data */
+function emptyAtFirst(data) {
+  const opened = opening;
+  opening = false;
+  return opened && Boolean(data.newest) && !/[?&](last|since|until|where\.\w+)=/.test(location.search);
 }
 
 /** Draw what came, unless it is what stands there already. @param {any} data @param {number} now */
