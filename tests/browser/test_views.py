@@ -170,6 +170,7 @@ def test_events_come_a_page_at_a_time(tab: Looking) -> None:
 def test_ten_thousand_groups_and_a_year_stay_a_page(tab: Looking) -> None:
     """Six groups, the rest as one; fifty rows, and where all of them are."""
     tab.open("?last=365d")
+    assert tab.page.locator(".notice").all_inner_texts() == []
     assert (
         tab.page.get_by_role("group", name="Legend").locator(".name").last.inner_text()
         == f"{MANY + 13:,} other tenants"

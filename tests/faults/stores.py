@@ -94,7 +94,7 @@ class _Passing(BaseHTTPRequestHandler):
             return
         self.send_response(response.status)
         for name, value in response.getheaders():
-            if name.lower().startswith("x-clickhouse"):
+            if name.lower() in _PASSED_ON or name.lower().startswith("x-clickhouse"):
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
