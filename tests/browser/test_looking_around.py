@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import expect
-from support.browsing import Looking
+from playwright.sync_api import Browser, expect
+from support.browsing import Looking, looking, profile
 from support.page_ledger import BY_TENANT, SPENT, Seeded
 
 pytestmark = pytest.mark.browser
@@ -36,14 +36,16 @@ def test_a_click_filters_and_the_way_back_leads_back(tab: Looking, ledger: Seede
     expect(spend).to_contain_text(SPENT)
 
 
-def test_an_old_ledger_is_shown_to_whoever_names_no_time(tab: Looking) -> None:
+def test_an_old_ledger_is_shown_to_whoever_names_no_time(browser: Browser, ledger: Seeded) -> None:
     """Years later the last thirty days are empty: the page opens with all the time, and shows them if asked."""
-    tab.page.clock.set_fixed_time("2031-05-01T12:00:00Z")
-    tab.open()
-    expect(tab.page.locator(".figure").first).to_contain_text("30.6")
-    assert parse_qs(tab.query())["last"] == ["all"]
-    tab.page.get_by_role("button", name="The last 30 days").click()
-    expect(tab.page.get_by_role("heading", name="Nothing in this time")).to_be_visible()
+    # A clock is its whole profile's.
+    with profile(browser) as years_later, looking(years_later, ledger.server.api, ledger.key) as tab:
+        tab.page.clock.set_fixed_time("2031-05-01T12:00:00Z")
+        tab.open()
+        expect(tab.page.locator(".figure").first).to_contain_text("30.6")
+        assert parse_qs(tab.query())["last"] == ["all"]
+        tab.page.get_by_role("button", name="The last 30 days").click()
+        expect(tab.page.get_by_role("heading", name="Nothing in this time")).to_be_visible()
 
 
 def test_a_doubt_leads_to_what_is_in_doubt(tab: Looking, ledger: Seeded) -> None:
