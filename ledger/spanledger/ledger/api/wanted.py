@@ -11,11 +11,7 @@ from spanledger.ledger.api.route import Context
 from spanledger.ledger.api.times import check_stated
 from spanledger.ledger.api.wire import ROWS_DEFAULT, ROWS_MAX
 from spanledger.ledger.queries import DIMENSIONS
-from spanledger.schemas.event import COLUMNS
-
-_WORD_TYPES = ("LowCardinality(String)", "String")
-WORDS = tuple(name for name, column in COLUMNS.items() if column.type in _WORD_TYPES)
-"""What can be filtered by: every column of one word."""
+from spanledger.ledger.queries.dimensions import WORDS
 
 Where = Annotated[
     dict[str, tuple[str, ...]],

@@ -3,6 +3,8 @@
 import argparse
 import shlex
 import sys
+from pathlib import Path
+from shutil import which
 
 from spanledger.ledger.cli.console import say, tell
 from spanledger.ledger.cli.options import add_store, settings_of
@@ -27,9 +29,16 @@ def run(options: argparse.Namespace) -> int:
     say(f"\n{shown.events} events of {EVENTS}: {', '.join(totals(shown.by_service))}")
     say("Sending them again changes nothing: each provider response is charged once.\n")
     where = f" --store {shlex.quote(options.store)}" if options.store else ""
+    command = _command()
     say("Look further:")
-    say(f"  spanledger report{where} --by service_name,feature --since {DAY} --until {DAY_AFTER}")
-    say(f"  spanledger explain{where} {shown.example}")
+    say(f"  {command} report{where} --by service_name,feature --since {DAY} --until {DAY_AFTER}")
+    say(f"  {command} explain{where} {shown.example}")
     say("See it on the page:")
-    say(f"  spanledger open{where}")
+    say(f"  {command} open{where}")
     return 0 if shown.events == EVENTS else 1
+
+
+def _command() -> str:
+    """How this program is called here: by its path where its name is not found, as beside an environment's folder."""
+    called = Path(sys.argv[0])
+    return shlex.quote(str(called)) if called.name == "spanledger" and which("spanledger") is None else "spanledger"
