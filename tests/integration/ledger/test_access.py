@@ -10,6 +10,7 @@ import pytest
 from support.commands import Serve, answer, run, serving
 from support.otlp import chat, request, span
 
+from spanledger.exporter.authentication.api_key import parsed
 from spanledger.ledger import Client
 from spanledger.ledger.endpoint_file import find
 
@@ -21,6 +22,12 @@ def create(store: Path, *options: str) -> str:
     made = run("keys", "create", "--store", store, *options)
     assert made.returncode == 0, made.stderr
     return made.stdout.strip()
+
+
+def secret(key: str) -> str:
+    """The part of a key that nobody may see: its last, which may hold the separator itself; the owner's token whole."""
+    made = parsed(key)
+    return made.secret if made else key
 
 
 @dataclass
@@ -152,7 +159,7 @@ def test_no_key_is_ever_logged(asking: Asking) -> None:
     """Neither by the server nor by the commands."""
     told = "\n".join(asking.server.told)
     assert f"authentication is on: keys in {asking.store / 'keys.sqlite'}" in told
-    assert [who for who, key in asking.keys.items() if key in told or key.split("_")[-1] in told] == []
+    assert [who for who, key in asking.keys.items() if secret(key) in told] == []
 
 
 @pytest.mark.parametrize("door", ["--grpc", "--http", "--api"])
