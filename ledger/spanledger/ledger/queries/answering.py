@@ -6,19 +6,20 @@ from typing import Final
 from spanledger.ledger.queries.folding import folded
 from spanledger.ledger.queries.named import COMPARED, TOP_LIMIT
 from spanledger.ledger.queries.question import Question, ask
-from spanledger.ledger.queries.sources import Query, source_of
+from spanledger.ledger.queries.sources import Query, Standing, source_in, standing
 from spanledger.ledger.queries.statements import quantiles_sql, sums_sql
 from spanledger.ledger.tables import Table
 
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
-def answer(query: Query, asked: Question) -> Table:
+def answer(query: Query, asked: Question, ledger: Standing | None = None) -> Table:
     """The dimensions, the measures, the currency, and the shares that are unpriced, estimated, probable, unattributed.
 
     Rows of two currencies are never added; a quantile is of all calls of its dimensions, whatever their currency.
+    Answers that stand side by side are of one `ledger` as it stood.
     """
-    sums = query(sums_sql(asked, source_of(query, asked)))
+    sums = query(sums_sql(asked, source_in(ledger or standing(query), asked)))
     quantiles = quantiles_sql(asked)
     return folded(asked, sums, query(quantiles) if quantiles else None)
 

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias, cast
 from spanledger.ledger.periods import zone
 from spanledger.ledger.queries.answering import answer
 from spanledger.ledger.queries.question import ask
-from spanledger.ledger.queries.sources import Query
+from spanledger.ledger.queries.sources import Query, standing
 from spanledger.ledger.tables import EXACT, Row, Table, Value, decimal_text
 from spanledger.schemas import ConfigurationError
 
@@ -66,8 +66,9 @@ def forecast(
     days = ask(
         (*this_month.by, "day"), measures="cost", where=where, since=since, until=str(tomorrow), tz=tz, tenants=tenants
     )
-    costs = _costs(answer(query, days), len(this_month.by))
-    return _table(answer(query, this_month), this_month.by, costs, today)
+    ledger = standing(query)
+    costs = _costs(answer(query, days, ledger), len(this_month.by))
+    return _table(answer(query, this_month, ledger), this_month.by, costs, today)
 
 
 def projected(costs: Mapping[date, Decimal], today: date) -> tuple[Decimal | None, Decimal | None, int]:

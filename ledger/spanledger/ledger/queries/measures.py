@@ -15,9 +15,9 @@ from spanledger.schemas.claim import UNATTRIBUTED
 REVERSED: Final = "event_id IN (SELECT r.reverses FROM ledger_events AS r WHERE r.kind = 'reversal')"
 _TRY: Final = f"kind = 'attempt' AND NOT {REVERSED}"
 _CHARGE: Final = f"kind = 'charge' AND NOT {REVERSED}"
-_UNPRICED: Final = (
-    "cost_state != 'priced' AND (tenant, event_id) NOT IN (SELECT p.tenant, p.event_id FROM priced_later AS p)"
-)
+_UNPRICED: Final = "cost_state != 'priced'"
+_PRICED_LATER: Final = "(tenant, event_id) IN (SELECT p.tenant, p.event_id FROM priced_later AS p)"
+_STILL_UNPRICED: Final = f"{_UNPRICED} AND NOT {_PRICED_LATER}"
 _TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 _OF_TOKENS: Final = "arrayExists(unit -> endsWith(unit, 'tokens'), `lines.unit`)"
 
@@ -28,6 +28,10 @@ class Sum:
 
     of_events: str
     of_days: str | None = None
+
+    def told_by(self, *, adjusted: bool) -> str:
+        """Over the events. Where nothing was ever adjusted, nothing was priced later: half of the time is that."""
+        return self.of_events if adjusted else self.of_events.replace(_STILL_UNPRICED, _UNPRICED)
 
 
 SUMS: Final[Mapping[str, Sum]] = {
@@ -41,9 +45,9 @@ SUMS: Final[Mapping[str, Sum]] = {
     "cost": Sum("sum(cost)", "sum(cost)"),
     "revenue": Sum("sum(revenue)"),
     "token_cost": Sum(f"sumOrNullIf(cost, {_OF_TOKENS})"),
-    "priced_tokens": Sum(f"sumIf(ifNull(input_tokens, 0) + ifNull(output_tokens, 0), NOT ({_UNPRICED}))"),
+    "priced_tokens": Sum(f"sumIf(ifNull(input_tokens, 0) + ifNull(output_tokens, 0), NOT ({_STILL_UNPRICED}))"),
     "duration_ms": Sum("sum(requests * duration_ms)", "sum(duration_ms)"),
-    "unpriced": Sum(f"sumIf(requests, {_UNPRICED})", "sum(uncosted_requests)"),
+    "unpriced": Sum(f"sumIf(requests, {_STILL_UNPRICED})", "sum(uncosted_requests)"),
     "estimated": Sum("sumIf(requests, usage_source = 'estimated')", "sum(estimated_requests)"),
     "probable": Sum("sumIf(requests, quality = 'probable')", "sum(probable_requests)"),
     "unattributed": Sum(f"sumIf(requests, tenant = '{UNATTRIBUTED}')", f"sumIf(requests, tenant = '{UNATTRIBUTED}')"),

@@ -17,7 +17,7 @@ from spanledger.ledger.queries.buckets import day_of
 from spanledger.ledger.queries.dimensions import TIMES as BUCKETS
 from spanledger.ledger.queries.measures import MEASURES, SUMMED, known_cost
 from spanledger.ledger.queries.question import Question, ask
-from spanledger.ledger.queries.sources import Query, source_of
+from spanledger.ledger.queries.sources import Query, source_in, standing
 from spanledger.ledger.queries.statements import sums_sql
 from spanledger.ledger.tables import EXACT, Row, Table, Value, decimal_text, is_money
 from spanledger.schemas import ConfigurationError
@@ -103,8 +103,9 @@ def _sql(query: Query, asked: Question, measure: str, currency: str | None, limi
     """
     before_ns, since_ns = time_before(cast("int", asked.since_ns), cast("int", asked.until_ns), asked.tz)
     earlier = replace(asked, since_ns=before_ns, until_ns=since_ns)
+    ledger, needed = standing(query), tuple(dict.fromkeys((measure, "unpriced", "requests")))
     both = " UNION ALL ".join(
-        f"SELECT *, {late} AS late FROM ({sums_sql(part, source_of(query, part))})"  # noqa: S608
+        f"SELECT *, {late} AS late FROM ({sums_sql(part, source_in(ledger, part), sums=needed)})"  # noqa: S608
         for late, part in enumerate((earlier, asked))
     )
     groups = [f"k{place}" for place in range(len(asked.by))]

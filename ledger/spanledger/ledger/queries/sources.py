@@ -1,7 +1,8 @@
 """Where a question is answered from: the daily sums where they say the same, else the events themselves.
 
 The daily sums end their days at the midnights of the store's reporting zone, and may be behind on days that are marked
-dirty: those are read from the events. The answer is the same either way.
+dirty: those are read from the events. The answer is the same either way. What is read is decided by how the ledger
+stands when it is asked.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,16 +20,28 @@ from spanledger.ledger.tables import Table
 Query: TypeAlias = Callable[[str], Table]
 """How the ledger is asked: one reading statement, answered."""
 
-_KEPT_DAYS: Final = """
+_STANDING: Final = """
 SELECT
     (SELECT any(value) FROM ledger_settings FINAL WHERE name = 'reporting_zone') AS zone,
-    arraySort(groupUniqArray(day)) AS dirty
+    arraySort(groupUniqArray(day)) AS dirty,
+    (SELECT count() FROM (SELECT 1 FROM ledger_events WHERE kind = 'adjustment' LIMIT 1)) AS adjusted
 FROM ledger_dirty_days FINAL WHERE cleaned = 0
 """
 _ZONE_DEFAULT: Final = "UTC"
 
 Span: TypeAlias = tuple[int | None, int | None]
 """A time, half-open, in nanoseconds since 1970; None is unbounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a ledger says of itself before it is asked anything."""
+
+    zone: str
+    """Where its daily sums end their days."""
+    dirty: tuple[date, ...]
+    adjusted: bool
+    """Whether any charge was ever adjusted: only then can one have got its price later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +53,44 @@ class Source:
     dirty: tuple[date, ...]
     events: tuple[Span, ...]
     """The times to read from the events."""
+    adjusted: bool = True
+    """Whether a charge among the events may have been adjusted."""
+
+
+def standing(query: Query) -> Standing:
+    """How the ledger stands: to be asked for at most once for what is told together."""
+    [(zone, dirty, adjusted)] = query(_STANDING).rows
+    days = tuple(date.fromisoformat(day) for day in cast("list[str]", dirty))
+    return Standing(str(zone or _ZONE_DEFAULT), days, bool(adjusted))
 
 
 def source_of(query: Query, asked: Question) -> Source:
-    """Where to read: asks for the reporting zone and the dirty days where the daily sums could tell."""
-    if not _could_be_kept(asked):
-        return events_alone(asked)
-    [(zone, dirty)] = query(_KEPT_DAYS).rows
-    return kept_source(asked, str(zone or _ZONE_DEFAULT), [date.fromisoformat(day) for day in cast("list[str]", dirty)])
+    """Where to read, of a ledger as it stands."""
+    return source_in(standing(query), asked)
 
 
-def events_alone(asked: Question) -> Source:
+def events_alone(asked: Question, *, adjusted: bool = True) -> Source:
     """The events, all of the question's time: right for every question, and as slow as there are many."""
-    return Source(None, (), ((asked.since_ns, asked.until_ns),))
+    return Source(None, (), ((asked.since_ns, asked.until_ns),), adjusted)
 
 
-def kept_source(asked: Question, zone: str, dirty: Iterable[date]) -> Source:
+def source_in(ledger: Standing, asked: Question) -> Source:
     """The daily sums for clean days, the events of dirty ones and of days that a bound cuts in two.
 
     Buckets of another zone than the store's are of the events: their days begin and end inside the store's.
     """
-    if zone != asked.tz.key and any(name in TIMES for name in asked.by):
-        return events_alone(asked)
-    tz = ZoneInfo(zone)
+    alone = events_alone(asked, adjusted=ledger.adjusted)
+    if not _could_be_kept(asked) or (ledger.zone != asked.tz.key and any(name in TIMES for name in asked.by)):
+        return alone
+    tz = ZoneInfo(ledger.zone)
     since, until = _day_from(asked.since_ns, tz), _day_until(asked.until_ns, tz)
     if since is not None and until is not None and since >= until:
-        return events_alone(asked)
+        return alone
     begins = () if since is None else _cut(asked.since_ns, day_start_ns(since, tz))
     ends = () if until is None else _cut(day_start_ns(until, tz), asked.until_ns)
-    behind = tuple(day for day in sorted(dirty) if (since is None or day >= since) and (until is None or day < until))
-    return Source((since, until), behind, (*begins, *_spans(behind, tz), *ends))
+    inside = (day for day in ledger.dirty if (since is None or day >= since) and (until is None or day < until))
+    behind = tuple(sorted(inside))
+    return Source((since, until), behind, (*begins, *_spans(behind, tz), *ends), ledger.adjusted)
 
 
 def _could_be_kept(asked: Question) -> bool:

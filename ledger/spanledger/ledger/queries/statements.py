@@ -11,7 +11,7 @@ from spanledger.exporter.store.statements import literal
 from spanledger.ledger.queries.dimensions import of_days, of_events
 from spanledger.ledger.queries.measures import MEASURES, SUMS, Quantile, sums_behind
 from spanledger.ledger.queries.question import Question
-from spanledger.ledger.queries.sources import Source, Span
+from spanledger.ledger.queries.sources import Source, Span, events_alone
 
 # An event without a cost belongs to no currency yet: it must not open a row of its own (see `folding`).
 _CURRENCY: Final = "if(isNull(cost), '', currency)"
@@ -23,6 +23,7 @@ _REVENUE_CURRENCY: Final = "if(isNull(revenue), '', revenue_currency)"
 def sums_sql(asked: Question, source: Source, *, among: Sequence[str] = (), sums: Sequence[str] | None = None) -> str:
     """The sums of each group and currency; all that the question needs, or some by name.
 
+    A group that the daily sums and the events tell of has a row of each: the engine adds up slower than the reader.
     With `among` a value of the first dimension is told by its place among these, from 1; of all others it is 0.
     """
     names = sums_behind(asked.measures) if sums is None else sums
@@ -32,12 +33,8 @@ def sums_sql(asked: Question, source: Source, *, among: Sequence[str] = (), sums
         parts.append(_of_days(asked, source.days, source.dirty, keys, names))
     if source.events:
         keys = _placed((of_events(name, asked.tz) for name in asked.by), among)
-        parts.append(_of_events(asked, source.events, keys, names))
-    if len(parts) == 1:
-        return parts[0]
-    summed = ", ".join(f"sum(s_{name}) AS s_{name}" for name in names)
-    keys = _key_names(asked)
-    return f"SELECT {', '.join(keys)}, {summed} FROM ({' UNION ALL '.join(parts)}) GROUP BY {', '.join(keys)}"  # noqa: S608
+        parts.append(_of_events(asked, source, keys, names))
+    return " UNION ALL ".join(parts)
 
 
 def quantiles_sql(asked: Question, *, whole: bool = False) -> str:
@@ -51,7 +48,7 @@ def quantiles_sql(asked: Question, *, whole: bool = False) -> str:
     keys = [f"{of_events(name, asked.tz)} AS k{place}" for place, name in enumerate(asked.by)]
     values = [f"{quantile.sql} AS q{place}" for place, quantile in enumerate(quantiles)]
     grouped = f" GROUP BY {', '.join(f'k{place}' for place in range(len(keys)))}" if keys else ""
-    where = _where(asked, [_within([(asked.since_ns, asked.until_ns)]), _sent(asked)])
+    where = _of_time(asked, [(asked.since_ns, asked.until_ns)])
     if whole:
         names = ", ".join(f"k{place}" for place in range(len(keys)))
         keys, grouped = [f"grouping({names})", *keys], f" GROUP BY GROUPING SETS (({names}), ())"
@@ -65,7 +62,7 @@ def sold(asked: Question) -> bool:
 
 def keyed_sql(asked: Question, keys: Sequence[str]) -> str:
     """The sums of the events, by expressions of our own in place of the question's dimensions."""
-    return _of_events(asked, [(asked.since_ns, asked.until_ns)], keys, sums_behind(asked.measures))
+    return _of_events(asked, events_alone(asked), keys, sums_behind(asked.measures))
 
 
 def charges_where_sql(asked: Question) -> str:
@@ -111,10 +108,10 @@ def _placed(keys: Iterable[str], among: Sequence[str]) -> list[str]:
     return told
 
 
-def _of_events(asked: Question, spans: Iterable[Span], keys: Sequence[str], names: Sequence[str]) -> str:
+def _of_events(asked: Question, source: Source, keys: Sequence[str], names: Sequence[str]) -> str:
     currencies = [_CURRENCY, _REVENUE_CURRENCY][: 1 + sold(asked)]
-    sums = [f"{SUMS[name].of_events} AS s_{name}" for name in names]
-    return _grouped([*keys, *currencies], sums, f"ledger_events FINAL{_where(asked, [_within(spans), _sent(asked)])}")
+    sums = [f"{SUMS[name].told_by(adjusted=source.adjusted)} AS s_{name}" for name in names]
+    return _grouped([*keys, *currencies], sums, f"ledger_events FINAL{_of_time(asked, source.events)}")
 
 
 def _of_days(
@@ -150,6 +147,12 @@ def _where(asked: Question, conditions: list[str]) -> str:
         named.append(f"tenant IN ({', '.join(map(literal, sorted(asked.tenants)))})" if asked.tenants else "0")
     told = [*named, *filter(None, conditions)]
     return f" WHERE {' AND '.join(told)}" if told else ""
+
+
+def _of_time(asked: Question, spans: Iterable[Span]) -> str:
+    """The condition on events. Rows of one id are of one time, and so the time may be looked at before the ids are."""
+    within = _within(spans)
+    return f"{f' PREWHERE {within}' if within else ''}{_where(asked, [_sent(asked)])}"
 
 
 def _sent(asked: Question) -> str:

@@ -83,6 +83,27 @@ def test_unknown_stays_unknown_and_takes_no_row_of_its_own(store: Store) -> None
     assert reported(store, "tenant") == [("acme", 2, 10, "0.1"), ("globex", 1, None, None)]
 
 
+def test_what_got_its_price_later_is_unpriced_until_then(store: Store) -> None:
+    """By what the daily sums know and by what only events know alike; a price that is taken back leaves it so again."""
+    unpriced = {"cost": None, "currency": "", "cost_state": "unpriced"}
+    late = event(1, NOON, **unpriced)
+    price = event(3, NOON, charge_id=late.charge_id, kind="adjustment", requests=0, input_tokens=None)
+    withdrawn = {"kind": "reversal", "reverses": price.event_id, "cost": -ATTO // 10}
+
+    def told() -> list[tuple[Any, ...]]:
+        asked = [ask(by, measures="requests,cost") for by in ("tenant", "feature")]
+        tables = [answer(query_of(store), each) for each in asked]
+        names = ("requests", "cost", "unpriced_share")
+        return [tuple(row[name] for name in names) for table in tables for row in table.records()]
+
+    post(store, late, event(2, NOON))
+    assert told() == [(2, "0.1", 0.5)] * 2
+    post(store, price)
+    assert told() == [(2, "0.2", 0.0)] * 2
+    post(store, event(4, NOON, charge_id=late.charge_id, requests=0, input_tokens=None, **withdrawn))
+    assert told() == [(2, "0.1", 0.5)] * 2
+
+
 def test_the_hour_that_happens_twice_is_two_rows(store: Store) -> None:
     """Berlin, 25 October 2026: 02:00 with summer time, then 02:00 without."""
     hours = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1)]
