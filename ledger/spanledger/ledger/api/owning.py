@@ -3,8 +3,10 @@
 The engine in this process has no users and no row policies: a statement reads everything or nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+import msgspec
 
 from spanledger.exporter.authentication import Role
 from spanledger.exporter.posting.quarantine import Outcome
@@ -22,6 +24,9 @@ from spanledger.ledger.access.wire import (
     StretchesRequest,
 )
 from spanledger.ledger.api.route import AnyRoute, Context, Lane, Nothing, Raw, Route
+
+_Asked = TypeVar("_Asked", bound=msgspec.Struct)
+_Answer = TypeVar("_Answer")
 
 
 def _query(context: Context, asked: QueryRequest) -> QueryResponse:
@@ -61,6 +66,23 @@ def _metrics(context: Context, _: Nothing) -> Raw:
     return Raw(*context.services.metrics())
 
 
+def _of_owner(
+    path: str, summary: str, asked: type[_Asked], answers: type[_Answer], answer: Callable[[Context, _Asked], _Answer]
+) -> Route[_Asked, _Answer]:
+    """For commands of this version alone."""
+    return Route(
+        method="POST",
+        path=path,
+        summary=summary,
+        asked=asked,
+        answers=answers,
+        answer=answer,
+        role=Role.ADMIN,
+        all_tenants=True,
+        hidden=True,
+    )
+
+
 ROUTES: Final[Sequence[AnyRoute]] = (
     Route(
         method="GET",
@@ -91,70 +113,24 @@ ROUTES: Final[Sequence[AnyRoute]] = (
         role=Role.READ,
         all_tenants=True,
     ),
-    Route(
-        method="POST",
-        path="/v1/post",
-        summary="Post what waits in the journals",
-        asked=PostRequest,
-        answers=Mapping[str, int],
-        answer=_post,
-        role=Role.ADMIN,
-        all_tenants=True,
-        hidden=True,
+    _of_owner("/v1/post", "Post what waits in the journals", PostRequest, Mapping[str, int], _post),
+    _of_owner(
+        "/v1/prices/stretches",
+        "Divide the charges that are to be rated again",
+        StretchesRequest,
+        Sequence[Stretch],
+        _stretches,
     ),
-    Route(
-        method="POST",
-        path="/v1/prices/stretches",
-        summary="Divide the charges that are to be rated again",
-        asked=StretchesRequest,
-        answers=Sequence[Stretch],
-        answer=_stretches,
-        role=Role.ADMIN,
-        all_tenants=True,
-        hidden=True,
+    _of_owner("/v1/prices/reprice", "Rate a stretch of the ledger again", RepriceRequest, Repriced, _reprice),
+    _of_owner("/v1/quarantine/replay", "Bring what is set aside again", ReplayRequest, Sequence[Outcome], _replay),
+    _of_owner(
+        "/v1/quarantine/discard", "Leave what is set aside for good", DiscardRequest, Sequence[Outcome], _discard
     ),
-    Route(
-        method="POST",
-        path="/v1/prices/reprice",
-        summary="Rate a stretch of the ledger again",
-        asked=RepriceRequest,
-        answers=Repriced,
-        answer=_reprice,
-        role=Role.ADMIN,
-        all_tenants=True,
-        hidden=True,
-    ),
-    Route(
-        method="POST",
-        path="/v1/quarantine/replay",
-        summary="Bring what is set aside again",
-        asked=ReplayRequest,
-        answers=Sequence[Outcome],
-        answer=_replay,
-        role=Role.ADMIN,
-        all_tenants=True,
-        hidden=True,
-    ),
-    Route(
-        method="POST",
-        path="/v1/quarantine/discard",
-        summary="Leave what is set aside for good",
-        asked=DiscardRequest,
-        answers=Sequence[Outcome],
-        answer=_discard,
-        role=Role.ADMIN,
-        all_tenants=True,
-        hidden=True,
-    ),
-    Route(
-        method="POST",
-        path="/v1/journal/skip",
-        summary="Pass over what cannot be read of a shard of the journal",
-        asked=SkipRequest,
-        answers=Sequence[Skipped],
-        answer=_skip,
-        role=Role.ADMIN,
-        all_tenants=True,
-        hidden=True,
+    _of_owner(
+        "/v1/journal/skip",
+        "Pass over what cannot be read of a shard of the journal",
+        SkipRequest,
+        Sequence[Skipped],
+        _skip,
     ),
 )
