@@ -103,6 +103,7 @@ def _ask(store: Store, since: date, until: date) -> None:
     )
     _timed("a small tenant's month by day and model", query, ask("day,model", where=small, since=first, until=end))
     _timed("all tenants by model, thirty days", query, ask("tenant,model", since=first, until=end))
+    _timed("all tenants by feature and agent, thirty days", query, ask("tenant,feature,agent", since=first, until=end))
     _timed("all tenants by model and day, thirty days", query, ask("tenant,model,day", since=first, until=end))
     _timed(
         "the same with success rates",

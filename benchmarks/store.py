@@ -33,6 +33,9 @@ REPORT_RUNS: Final = 7
 START_NS: Final = 1_775_044_800_000_000_000
 TENANTS: Final = 200
 MODELS: Final = ("gpt-4o-mini", "gpt-4o", "gpt-5", "claude-sonnet-4-5", "claude-haiku-4-5", "gemini-2.5-flash")
+FEATURES: Final = ("chat", "search", "summarise", "translate", "voice", "classify")
+AGENTS: Final = ("", "planner")
+"""Every feature of a tenant meets every model and agent, so that no sum by them is thinner than it would be."""
 INPUT_PRICE: Final = 150_000_000_000
 OUTPUT_PRICE: Final = 600_000_000_000
 
@@ -50,7 +53,7 @@ PLAIN: Final = LedgerEvent(
     user_id="",
     session_id="",
     organization_id="",
-    feature="chat",
+    feature="",
     team="",
     project="",
     cost_center="",
@@ -200,6 +203,8 @@ def synthetic(first: int, count: int) -> Iterator[LedgerEvent]:
             ingest_time=end_ns + 10**9,
             tenant=f"tenant-{rank:03}",
             service_name=f"svc-{number % 8}",
+            feature=FEATURES[number // len(MODELS) % len(FEATURES)],
+            agent=AGENTS[number // len(MODELS) // len(FEATURES) % len(AGENTS)],
             user_id=f"user-{chance.randrange(20_000)}",
             session_id=f"session-{chance.randrange(50_000)}",
             team=f"team-{rank % 20}",

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -14,10 +14,12 @@ from spanledger.schemas import ConfigurationError, LedgerEvent
 
 DAY_NS = 24 * HOUR_NS
 FIRST, SECOND = date(2026, 4, 1), date(2026, 4, 2)
-SUMS = "SELECT day, tenant, model, sum(requests), sum(input_tokens), sum(cost) FROM {} GROUP BY day, tenant, model"
+SUMS = "SELECT day, {by}, sum(requests), sum(input_tokens), sum(cost) FROM {view} GROUP BY day, {by}"
+WIDE = ("tenant", "team", "feature", "agent", "model")
+"""Words of which `daily_costs` has not all."""
 DIRTY = "SELECT DISTINCT day FROM ledger_dirty_days FINAL WHERE cleaned = 0 ORDER BY day"
 
-Sums = dict[tuple[date, str, str], tuple[int, int, Decimal]]
+Sums = dict[tuple[object, ...], tuple[object, ...]]
 
 
 class Posting(Store):
@@ -40,20 +42,19 @@ def post(store: Store, rollup: Rollup, *events: LedgerEvent) -> None:
         store.insert("ledger_events", *events_block(events))
 
 
-def summed(store: Store, view: str = "daily_costs") -> Sums:
+def summed(store: Store, view: str = "daily_costs", by: Sequence[str] = ("tenant", "model")) -> Sums:
     """The sums a reader sees."""
-    rows = store.query(SUMS.format(view))
-    return {(day, tenant, model): (requests, tokens, cost) for day, tenant, model, requests, tokens, cost in rows}  # type: ignore[misc]
+    return {row[:-3]: row[-3:] for row in store.query(SUMS.format(by=", ".join(by), view=view))}
 
 
-def truth(events: Iterable[LedgerEvent]) -> Sums:
+def truth(events: Iterable[LedgerEvent], by: Sequence[str] = ("tenant", "model")) -> Sums:
     """The sums by hand: each event once."""
-    sums: dict[tuple[date, str, str], tuple[int, int, int]] = {}
+    sums: dict[tuple[object, ...], tuple[int, int, int]] = {}
     for each in {one.event_id: one for one in events}.values():
         day = SECOND if each.booked_time >= NOON_NS + 12 * HOUR_NS else FIRST
-        requests, tokens, cost = sums.get((day, each.tenant, each.model), (0, 0, 0))
-        changed = (requests + each.requests, tokens + (each.input_tokens or 0), cost + (each.cost or 0))
-        sums[day, each.tenant, each.model] = changed
+        key = (day, *(getattr(each, name) for name in by))
+        requests, tokens, cost = sums.get(key, (0, 0, 0))
+        sums[key] = (requests + each.requests, tokens + (each.input_tokens or 0), cost + (each.cost or 0))
     return {key: (requests, tokens, Decimal(f"{cost}E-18")) for key, (requests, tokens, cost) in sums.items()}
 
 
@@ -120,13 +121,16 @@ ODD: dict[int, dict[str, object]] = {
 
 
 def charge(number: int) -> LedgerEvent:
-    """Events spread over two days, two hours, two tenants and two models; each cost is its own number's."""
+    """Events of two days, two hours, two tenants, two models, three features; each cost is its own number's."""
     changes: dict[str, object] = {"cost": number * 10**12, **ODD.get(number, {})}
     return event(
         number,
         time_ns=NOON_NS + (number % 2) * DAY_NS + number // 2 % 3 % 2 * HOUR_NS + number,
         tenant=("acme", "globex")[number // 2 % 2],
         model=("gpt-4o-mini", "gpt-4o")[number // 4 % 2],
+        team=("search", "shop")[number // 8 % 2],
+        feature=("chat", "voice", "")[number % 3],
+        agent=("", "planner")[number // 3 % 2],
         **changes,
     )
 
@@ -147,7 +151,7 @@ STEPS = st.lists(
 @given(steps=STEPS)
 def test_sums_are_the_truth_at_every_moment(store: Store, steps: list[tuple[str, list[int]]]) -> None:
     """Inserts, reversals, redelivery, refreshes and restarts in any order: rollup and live days together are exact."""
-    for table in ("ledger_events", "ledger_daily", "ledger_hourly", "ledger_dirty_days"):
+    for table in ("ledger_events", "ledger_daily", "ledger_daily_features", "ledger_hourly", "ledger_dirty_days"):
         store.command(f"TRUNCATE TABLE {table}")
     rollup, posted = Rollup(store, quiet_s=0), list[LedgerEvent]()
     for step, numbers in steps:
@@ -162,6 +166,7 @@ def test_sums_are_the_truth_at_every_moment(store: Store, steps: list[tuple[str,
             post(store, rollup, *events)
             posted += events
         assert summed(store) == truth(posted)
+        assert summed(store, "daily_feature_costs", WIDE) == truth(posted, WIDE)
         assert hourly(store) == hourly_truth(posted)
 
 
@@ -186,6 +191,28 @@ def test_hours_and_units_add_up_to_the_days_and_the_lines(store: Store) -> None:
     assert store.query("SELECT count() FROM ledger_hourly") == [(len(hourly(store)),)]
 
 
+def test_the_sums_by_feature_are_those_of_the_other_days(store: Store) -> None:
+    """Every figure that the two tables keep is the same over all of its rows, made and live, of odd events too."""
+    rollup = Rollup(store, quiet_s=0)
+    events = [charge(number) for number in range(16)]
+    post(store, rollup, *events, reversal(charge(3)), reversal(charge(13)), reversal(charge(14)))
+    told = "name != 'day' AND type NOT LIKE 'LowCardinality%'"
+    columns = (
+        f"SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'ledger_daily' AND {told}"
+    )
+    sums = ", ".join(f"sum({name})" for (name,) in store.query(columns))
+    of_rows = (
+        f"SELECT day, tenant, model, currency, {sums} FROM {{}} GROUP BY day, tenant, model, currency ORDER BY ALL"
+    )
+    expected = store.query(of_rows.format("live_daily_costs"))
+    for _ in range(2):
+        for view in ("live_daily_features", "daily_feature_costs"):
+            assert store.query(of_rows.format(view)) == expected
+        rollup.refresh()
+    kept = {table: store.query(of_rows.format(table)) for table in ("ledger_daily", "ledger_daily_features")}
+    assert kept == dict.fromkeys(kept, expected)
+
+
 def test_clean_days_are_read_from_the_rollup(store: Store) -> None:
     """After a refresh the events are not asked: an event nobody marked does not show."""
     rollup = Rollup(store, quiet_s=0)
@@ -194,6 +221,8 @@ def test_clean_days_are_read_from_the_rollup(store: Store) -> None:
     store.insert("ledger_events", *events_block([charge(4)]))
     assert summed(store) == truth([charge(0)])
     assert summed(store, "live_daily_costs") == truth([charge(0), charge(4)])
+    assert summed(store, "daily_feature_costs", WIDE) == truth([charge(0)], WIDE)
+    assert summed(store, "live_daily_features", WIDE) == truth([charge(0), charge(4)], WIDE)
     assert hourly(store) == hourly_truth([charge(0)])
     assert hourly(store, "live_hourly_costs") == hourly_truth([charge(0), charge(4)])
 
@@ -234,13 +263,17 @@ def test_a_poster_that_was_held_up_marks_again(store: Store) -> None:
 
 
 def test_one_refresh_runs_at_a_time(store: Store) -> None:
-    """Another process's refresh is recognised by its staging table; after a crash the next start removes it."""
+    """Another process's refresh is known by its staging table; after a crash the next start removes all of them."""
     rollup = Rollup(store, quiet_s=0)
     post(store, rollup, charge(0))
-    store.command("CREATE TABLE ledger_daily_next AS ledger_daily")
+    for table in ("ledger_daily", "ledger_daily_features", "ledger_hourly"):
+        store.command(f"CREATE TABLE {table}_next AS {table}")
     assert rollup.refresh() == []
     rollup.recover()
+    staging = "SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE '%next'"
+    assert store.query(staging) == []
     assert rollup.refresh() == [FIRST]
+    assert store.query(staging) == []
 
 
 def test_days_that_became_clean_lately_are_not_trusted_after_a_start(store: Store) -> None:
@@ -257,7 +290,7 @@ def test_days_out_of_range_are_always_live(store: Store) -> None:
     rollup = Rollup(store, quiet_s=0)
     post(store, rollup, event(1, time_ns=0), event(2, time_ns=2**63 - 1))
     assert rollup.refresh() == []
-    assert sorted(day for day, _, _ in summed(store)) == [date(1970, 1, 1), date(2262, 4, 11)]
+    assert {day for day, *_ in summed(store)} == {date(1970, 1, 1), date(2262, 4, 11)}
     assert {hour for _, hour, *_ in hourly(store)} == {0, (2**63 - 1) // HOUR_NS * 3600}
 
 
@@ -283,10 +316,11 @@ def test_the_reporting_zone_moves_midnight(store: Store) -> None:
     rollup.refresh()
     try:
         set_reporting_zone(store, "Asia/Kolkata")
-        assert [day for day, _, _ in summed(store)] == [SECOND]
-        rollup = Rollup(store, quiet_s=0)
-        rollup.refresh()
-        assert [day for day, _, _ in summed(store)] == [SECOND]
+        assert store.query("SELECT count() FROM ledger_daily_features") == [(0,)]
+        for _ in range(2):
+            for view in ("daily_costs", "daily_feature_costs"):
+                assert [day for day, *_ in summed(store, view)] == [SECOND]
+            Rollup(store, quiet_s=0).refresh()
         with pytest.raises(ConfigurationError, match="Atlantis"):
             set_reporting_zone(store, "Atlantis/Capital")
     finally:

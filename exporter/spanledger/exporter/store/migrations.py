@@ -43,6 +43,10 @@ def migrate(store: Store) -> list[str]:
     for migration in waiting:
         for statement in migration.statements:
             store.command(statement.replace(ZONE_MARK, zone))
+    if waiting:
+        # What is recorded never runs again: a loss of power must not take the marks it made, and leave the record.
+        store.make_durable()
+    for migration in waiting:
         store.command(
             "INSERT INTO schema_migrations (number, name) SELECT {number:UInt32}, {name:String}",
             {"number": migration.number, "name": migration.name},

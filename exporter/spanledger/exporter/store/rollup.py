@@ -1,6 +1,7 @@
 """The daily and hourly sums: recomputed from the events for dirty days, swapped in a day at a time, never incremented.
 
-`daily_costs` and `hourly_costs` read a dirty day's events themselves: they are right at every moment, whatever fails:
+`daily_costs`, `daily_feature_costs` and `hourly_costs` read a dirty day's events themselves: they are right at every
+moment, whatever fails:
 1. a poster marks its days dirty      a crash after this: the days are read live
 2. it inserts the events
 3. a refresh takes the days nobody marked lately, with their marks; it recomputes and swaps them in
@@ -37,8 +38,12 @@ YEARS_MAX: Final = 10
 _LEASE_SECONDS: Final = 3600
 """A refresh that has not ended after this was killed; another may take its place."""
 
-_SUMS: Final = {"ledger_daily": "live_daily_costs", "ledger_hourly": "live_hourly_costs"}
-"""Table of kept sums → the view that makes them of the events. Both have a `day`, and a partition for each."""
+_SUMS: Final = {
+    "ledger_daily": "live_daily_costs",
+    "ledger_daily_features": "live_daily_features",
+    "ledger_hourly": "live_hourly_costs",
+}
+"""Table of kept sums → the view that makes them of the events. Each has a `day`, and a partition for every one."""
 _LOCK: Final = "ledger_daily_next"
 """The first staging table: whoever makes it is the one that refreshes."""
 

@@ -3,6 +3,7 @@
 Each has its expression over the events and, where the daily sums can tell it as well, over their rows.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, cast
 from zoneinfo import ZoneInfo
@@ -24,15 +25,19 @@ _TIMES_OF_DAYS: Final = {"day": "day", "week": "toISOYear(day) * 100 + toISOWeek
 TIMES: Final = tuple(_TIMES)
 """Buckets of booked time; a week is ISO 8601's, from Monday."""
 
-KEPT: Final = frozenset({"tenant", "environment", "team", "project", "cost_center", "provider", "model"})
-"""The words that the daily sums are kept by."""
+_KEPT: Final = {
+    "ledger_daily": frozenset({"tenant", "environment", "team", "project", "cost_center", "provider", "model"}),
+    "ledger_daily_features": frozenset({"tenant", "environment", "team", "feature", "agent", "provider", "model"}),
+}
+"""Each table of daily sums, and the words it is kept by; the one of fewest rows first."""
 
 DIMENSIONS: Final = (*WORDS, *TIMES)
 
 
-def is_kept(name: str) -> bool:
-    """Whether the daily sums can be split by this dimension."""
-    return name in KEPT or name in _TIMES_OF_DAYS
+def kept_by(names: Iterable[str]) -> str | None:
+    """The table of daily sums that can be split and filtered by all of these dimensions; None if none can."""
+    words = {name for name in names if name not in _TIMES_OF_DAYS}
+    return next((table for table, kept in _KEPT.items() if words <= kept), None)
 
 
 def of_events(name: str, tz: ZoneInfo) -> str:
@@ -41,7 +46,7 @@ def of_events(name: str, tz: ZoneInfo) -> str:
 
 
 def of_days(name: str) -> str:
-    """A dimension over `ledger_daily`."""
+    """A dimension over a table of daily sums."""
     return _TIMES_OF_DAYS.get(name, name)
 
 

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 from spanledger.ledger.periods import day_start_ns
-from spanledger.ledger.queries.dimensions import KEPT, TIMES, is_kept
+from spanledger.ledger.queries.dimensions import TIMES, kept_by
 from spanledger.ledger.queries.measures import MEASURES, SUMS, Quantile, sums_behind
 from spanledger.ledger.queries.question import Question
 from spanledger.ledger.tables import Table
@@ -55,6 +55,8 @@ class Source:
     """The times to read from the events."""
     adjusted: bool = True
     """Whether a charge among the events may have been adjusted."""
+    table: str = ""
+    """The daily sums that `days` are of."""
 
 
 def standing(query: Query) -> Standing:
@@ -80,7 +82,8 @@ def source_in(ledger: Standing, asked: Question) -> Source:
     Buckets of another zone than the store's are of the events: their days begin and end inside the store's.
     """
     alone = events_alone(asked, adjusted=ledger.adjusted)
-    if not _could_be_kept(asked) or (ledger.zone != asked.tz.key and any(name in TIMES for name in asked.by)):
+    table = _kept_in(asked)
+    if table is None or (ledger.zone != asked.tz.key and any(name in TIMES for name in asked.by)):
         return alone
     tz = ZoneInfo(ledger.zone)
     since, until = _day_from(asked.since_ns, tz), _day_until(asked.until_ns, tz)
@@ -90,17 +93,15 @@ def source_in(ledger: Standing, asked: Question) -> Source:
     ends = () if until is None else _cut(day_start_ns(until, tz), asked.until_ns)
     inside = (day for day in ledger.dirty if (since is None or day >= since) and (until is None or day < until))
     behind = tuple(sorted(inside))
-    return Source((since, until), behind, (*begins, *_spans(behind, tz), *ends), ledger.adjusted)
+    return Source((since, until), behind, (*begins, *_spans(behind, tz), *ends), ledger.adjusted, table)
 
 
-def _could_be_kept(asked: Question) -> bool:
-    sums = (SUMS[name].of_days is not None for name in sums_behind(asked.measures))
-    return (
-        all(map(is_kept, asked.by))
-        and all(name in KEPT for name, _ in asked.where)
-        and all(sums)
-        and not any(isinstance(MEASURES[name], Quantile) for name in asked.measures)
-    )
+def _kept_in(asked: Question) -> str | None:
+    """The thinnest table of daily sums that can answer; None if none can. All of them have the same sums."""
+    sums = all(SUMS[name].of_days is not None for name in sums_behind(asked.measures))
+    if not sums or any(isinstance(MEASURES[name], Quantile) for name in asked.measures):
+        return None
+    return kept_by((*asked.by, *(name for name, _ in asked.where)))
 
 
 def _day_from(ns: int | None, tz: ZoneInfo) -> date | None:

@@ -30,7 +30,7 @@ def sums_sql(asked: Question, source: Source, *, among: Sequence[str] = (), sums
     parts: list[str] = []
     if source.days is not None:
         keys = _placed(map(of_days, asked.by), among)
-        parts.append(_of_days(asked, source.days, source.dirty, keys, names))
+        parts.append(_of_days(asked, source, keys, names))
     if source.events:
         keys = _placed((of_events(name, asked.tz) for name in asked.by), among)
         parts.append(_of_events(asked, source, keys, names))
@@ -114,21 +114,15 @@ def _of_events(asked: Question, source: Source, keys: Sequence[str], names: Sequ
     return _grouped([*keys, *currencies], sums, f"ledger_events FINAL{_of_time(asked, source.events)}")
 
 
-def _of_days(
-    asked: Question,
-    days: tuple[date | None, date | None],
-    dirty: tuple[date, ...],
-    keys: Sequence[str],
-    names: Sequence[str],
-) -> str:
-    since, until = days
+def _of_days(asked: Question, source: Source, keys: Sequence[str], names: Sequence[str]) -> str:
+    since, until = source.days or (None, None)
     conditions = [
         f"day >= {_day(since)}" if since else "",
         f"day < {_day(until)}" if until else "",
-        f"day NOT IN ({', '.join(map(_day, dirty))})" if dirty else "",
+        f"day NOT IN ({', '.join(map(_day, source.dirty))})" if source.dirty else "",
     ]
     sums = [f"{SUMS[name].of_days} AS s_{name}" for name in names]
-    return _grouped([*keys, "currency"], sums, f"ledger_daily{_where(asked, conditions)}")
+    return _grouped([*keys, "currency"], sums, f"{source.table}{_where(asked, conditions)}")
 
 
 def _grouped(keys: Sequence[str], sums: Sequence[str], source: str) -> str:

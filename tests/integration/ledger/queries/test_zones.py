@@ -90,7 +90,15 @@ def year(zones: Iterable[str]) -> list[LedgerEvent]:
         {"status": "error"},
     ]
     calls = [
-        event(n, time_ns=at, cost=(1 << n % 40) * ATTO // 10**6, input_tokens=n, model=f"m{n % 2}")
+        event(
+            n,
+            time_ns=at,
+            cost=(1 << n % 40) * ATTO // 10**6,
+            input_tokens=n,
+            model=f"m{n % 2}",
+            feature=f"f{n % 3}",
+            agent=f"a{n // 2 % 2}",
+        )
         for n, at in enumerate(sorted(moments(zones)))
     ]
     for n, plain in enumerate(calls[::3]):
@@ -159,7 +167,7 @@ def test_a_day_asked_for_alone_is_the_day_of_the_year(told: tuple[Store, list[Le
 
 @pytest.mark.parametrize("zone", ["America/Santiago", "Australia/Lord_Howe", "Pacific/Chatham"])
 def test_the_kept_sums_say_what_the_events_say(zone: str, store: Store) -> None:
-    """Where the store's zone is asked for: with all days dirty, with some, and with none."""
+    """Where the store's zone is asked for: with all days dirty, with some, and with none; of either table of sums."""
     events = year([zone])
     post(store, *events)
     set_reporting_zone(store, zone)
@@ -167,7 +175,7 @@ def test_the_kept_sums_say_what_the_events_say(zone: str, store: Store) -> None:
     try:
         questions = [
             ask(by, tz=zone, measures=measures, since=since, until=until)
-            for by in ("day", "week,model", "month", "tenant,model", "")
+            for by in ("day", "week,model", "month,agent", "tenant,model", "", "feature,model")
             for since, until in ((None, None), ("2025-03-01", "2025-10-26"))
             for measures in ("requests,input_tokens,cost", "attempts,errors,success_rate,requests,output_per_input")
         ]
@@ -178,6 +186,10 @@ def test_the_kept_sums_say_what_the_events_say(zone: str, store: Store) -> None:
                 assert source_of(query, asked).days is not None
                 assert answer(query, asked) == expected, (zone, asked)
         assert all(source_of(query, asked).events == () for asked in questions)
+        wide = {"feature", "agent"}
+        assert [source_of(query, asked).table.endswith("_features") for asked in questions] == [
+            bool(wide & {*asked.by}) for asked in questions
+        ]
     finally:
         set_reporting_zone(store, "UTC")
 
@@ -200,7 +212,13 @@ def test_days_that_a_bound_cuts_in_two_are_read_from_the_events(zone: str, store
     try:
         questions = [
             ask(by, tz=tz, measures="requests,errors,input_tokens,cost", since=since, until=until)
-            for by, tz in (("tenant,model", "Asia/Tokyo"), ("", "Asia/Tokyo"), ("day", zone), ("week,tenant", zone))
+            for by, tz in (
+                ("tenant,model", "Asia/Tokyo"),
+                ("", "Asia/Tokyo"),
+                ("agent,feature,team", "Asia/Tokyo"),
+                ("day", zone),
+                ("week,tenant", zone),
+            )
             for since, until in bounds
         ]
         raw = [folded(asked, query(sums_sql(asked, events_alone(asked)))) for asked in questions]
