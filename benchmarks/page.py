@@ -119,7 +119,9 @@ def views(event: str, trace: str) -> dict[str, list[_Question]]:
         ],
         "reliability": [
             ("series", {"measures": "requests,attempts,errors", **_MONTH}),
-            ("report", {"measures": "requests,attempts,errors,duration_p50_ms,duration_p95_ms", **_MONTH}),
+            ("report", {"measures": "requests,attempts,errors", **_MONTH}),
+            ("report", {"measures": "requests,attempts,errors", **_BEFORE}),
+            ("report", {"measures": "duration_p50_ms,duration_p95_ms", **_MONTH}),
             ("report", {"by": "model", "measures": f"requests,attempts,errors,success_rate,{_LATENCY}", **_MONTH}),
         ],
         "events": [("events", {"newest": "true", "limit": 50, **_MONTH})],

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from spanledger.ledger.periods import day_start_ns
 from spanledger.ledger.queries.dimensions import TIMES, kept_by
-from spanledger.ledger.queries.measures import MEASURES, SUMS, Quantile, sums_behind
+from spanledger.ledger.queries.measures import SUMS, sums_behind
 from spanledger.ledger.queries.question import Question
 from spanledger.ledger.tables import Table
 
@@ -98,8 +98,7 @@ def source_in(ledger: Standing, asked: Question) -> Source:
 
 def _kept_in(asked: Question) -> str | None:
     """The thinnest table of daily sums that can answer; None if none can. All of them have the same sums."""
-    sums = all(SUMS[name].of_days is not None for name in sums_behind(asked.measures))
-    if not sums or any(isinstance(MEASURES[name], Quantile) for name in asked.measures):
+    if any(SUMS[name].of_days is None for name in sums_behind(asked.measures)):
         return None
     return kept_by((*asked.by, *(name for name, _ in asked.where)))
 
