@@ -1,5 +1,6 @@
 """Who may not see well, who has a phone, who is hostile: every view, in light and dark."""
 
+import re
 from collections.abc import Generator
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from support.page_ledger import SCRIPT, TRACE, Seeded
 
 pytestmark = pytest.mark.browser
 
-VIEWS = ("overview", "tokens", "reliability", "budgets", "events", "event", "trace", "nothing", "refused")
+VIEWS = ("overview", "tokens", "reliability", "budgets", "events", "event", "trace", "nothing", "refused", "awaited")
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
@@ -41,6 +42,11 @@ def _open(tab: Looking, ledger: Seeded, view: str) -> None:
             tab.open(f"?{ledger.days.between(900, 890)}")
         case "refused":
             tab.open("?where.colour=red")
+        case "awaited":
+            tab.page.route(re.compile(r"/v1/(movers|forecast|report\?by=)"), lambda _: None)
+            tab.page.goto(f"http://{tab.api}/?{week}#key={tab.key}")
+            tab.page.locator(".figures:not([aria-busy]) .change").first.wait_for()
+            tab.page.locator(".chart .main-svg").first.wait_for()
         case "event":
             tab.open(f"?view=events&{week}&where.tenant=acme")
             tab.page.get_by_role("row").nth(1).get_by_role("link").click()

@@ -135,6 +135,7 @@ def test_everything_works_by_the_keyboard(tab: Looking, ledger: Seeded) -> None:
     expect(header).to_have_attribute("aria-sort", "descending")
     tab.page.keyboard.press("Enter")
     expect(header).to_have_attribute("aria-sort", "ascending")
+    tab.drawn()
     outline = header.get_by_role("button").evaluate("(element) => getComputedStyle(element).outlineStyle")
     assert outline == "solid"
 

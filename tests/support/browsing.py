@@ -52,10 +52,11 @@ class Looking:
         self.drawn()
 
     def drawn(self) -> None:
-        """Wait until the view stands there with its charts."""
+        """Wait until the view stands there whole, with its charts."""
         self.page.locator("main .panel, main .notice").first.wait_for()
         self.page.wait_for_function(
-            "() => [...document.querySelectorAll('.chart')].every((each) => each.querySelector('.main-svg'))"
+            "() => !document.querySelector('main [aria-busy]')"
+            " && [...document.querySelectorAll('.chart')].every((each) => each.querySelector('.main-svg'))"
         )
 
     def figures(self) -> dict[str, str]:

@@ -58,7 +58,8 @@ export function track(part, colour = "") {
 }
 
 /**
- * Put new content in the place of old, and leave people where they were: focus, open details, scrolled boxes.
+ * Put new content in the place of old, and leave people where they were: focus, open details, scrolled boxes. Parts that
+ * are awaited stay as they stood, there or not; where no part stood their boxes stand.
  * @param {HTMLElement} place @param {Child[]} content
  */
 export function replace(place, content) {
@@ -67,6 +68,14 @@ export function replace(place, content) {
   const scrolled = new Map([...place.querySelectorAll(".scroll[data-key]")].map((each) => [each.getAttribute("data-key"), [each.scrollTop, each.scrollLeft]]));
   const fresh = document.createDocumentFragment();
   add(fresh, content);
+  const stood = new Map([...place.querySelectorAll("[data-part]")].map((each) => [each.getAttribute("data-part"), each]));
+  if (stood.size) for (const each of fresh.querySelectorAll(".awaited")) {
+    const old = stood.get(each.getAttribute("data-part"));
+    if (!old) { each.remove(); continue; }
+    old.classList.add("awaited");
+    old.setAttribute("aria-busy", "true");
+    each.replaceWith(old);
+  }
   place.replaceChildren(fresh);
   for (const each of place.querySelectorAll("details[data-key]")) if (open.has(each.getAttribute("data-key"))) each.setAttribute("open", "");
   for (const each of place.querySelectorAll(".scroll[data-key]")) {

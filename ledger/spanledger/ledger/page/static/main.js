@@ -5,6 +5,7 @@ import { preload, redraw } from "./chart.js";
 import { drawBar, drawNav, drawTools, remembered } from "./controls.js";
 import { h, replace } from "./dom.js";
 import { living } from "./live.js";
+import { gathered } from "./questions.js";
 import { read, VIEWS, write } from "./state.js";
 import { clock } from "./times.js";
 import * as budgets from "./views/budgets.js";
@@ -15,6 +16,11 @@ import * as reliability from "./views/reliability.js";
 import { signIn } from "./views/sign_in.js";
 import * as tokens from "./views/tokens.js";
 import * as trace from "./views/trace.js";
+
+// An answer is drawn so soon after it came, with all that came meanwhile: at once where nothing stands; where figures
+// stand they are replaced once if the others follow closely.
+const SOON_MS = 50;
+const PATIENT_MS = 250;
 
 const VIEWED = /** @type {Record<string, any>} */ ({ overview, tokens, reliability, budgets, events, event, trace });
 
@@ -90,7 +96,10 @@ async function refresh() {
   document.getElementById("live")?.classList.add("busy");
   try {
     const now = Date.now();
-    const data = await VIEWED[state.view].load(page, (/** @type {string} */ path, /** @type {any} */ parameters) => ask(path, parameters, signal), now);
+    const asked = VIEWED[state.view].load(page, (/** @type {string} */ path, /** @type {any} */ parameters) => ask(path, parameters, signal), now);
+    // What stands of this address is replaced once, by all of it.
+    const came = (/** @type {any} */ some) => { if (!shown && !signal.aborted) put(some, now); };
+    const data = await (asked instanceof Promise ? asked : gathered(asked, came, place.querySelector("[data-part]") ? PATIENT_MS : SOON_MS));
     if (signal.aborted) return "stop";
     if (emptyAtFirst(data)) {
       history.replaceState(history.state, "", write({ ...state, last: "all" }));
@@ -120,11 +129,16 @@ function emptyAtFirst(data) {
 /** Draw what came, unless it is what stands there already. @param {any} data @param {number} now */
 function show(data, now) {
   const fresh = JSON.stringify(data);
-  if (fresh !== shown) {
-    shown = fresh;
-    const tools = { ask: (/** @type {string} */ path, /** @type {any} */ parameters) => ask(path, parameters, leaving.signal), hold: (/** @type {boolean} */ still) => { held = still; }, again: (/** @type {any} */ more) => show(more, now) };
-    replace(place, [VIEWED[page.state.view].draw(page, data, now, tools)]);
-  }
+  if (fresh === shown) return;
+  shown = fresh;
+  put(data, now);
+}
+
+/** Draw what has come, if that says anything yet. @param {any} data @param {number} now */
+function put(data, now) {
+  const tools = { ask: (/** @type {string} */ path, /** @type {any} */ parameters) => ask(path, parameters, leaving.signal), hold: (/** @type {boolean} */ still) => { held = still; }, again: (/** @type {any} */ more) => show(more, now) };
+  const drawn = VIEWED[page.state.view].draw(page, data, now, tools);
+  if (drawn) replace(place, [drawn]);
 }
 
 function well() {

@@ -17,6 +17,25 @@ export function panel(title, tools, ...content) {
   return h("section", { class: "panel", "aria-labelledby": id }, h("header", {}, h("h2", { id }, title), tools), content);
 }
 
+/**
+ * A part of a view: drawn once all it needs has come, and busy until what it would have beside that has come too. Until
+ * then there is what stood in its place (`replace`), or else a box of its size. What is awaited is undefined.
+ * @param {string} key @param {any[]} needs @param {() => HTMLElement | null} draw @param {HTMLElement} box @param {any[]} [wants]
+ */
+export function part(key, needs, draw, box, wants = []) {
+  const awaited = needs.includes(undefined);
+  const element = awaited ? box : draw();
+  if (awaited) box.classList.add("awaited");
+  if (awaited || wants.includes(undefined)) element?.setAttribute("aria-busy", "true");
+  element?.setAttribute("data-part", key);
+  return element;
+}
+
+/** The box of a panel. @param {string} title @param {"" | "chart-room" | "table-room"} [size] */
+export function room(title, size = "") {
+  return panel(title, [], h("div", { class: `room ${size}` }));
+}
+
 /** @param {...import("./dom.js").Child} entries */
 export function figures(...entries) {
   return h("dl", { class: "figures" }, entries);

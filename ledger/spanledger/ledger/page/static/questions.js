@@ -1,4 +1,4 @@
-/** What every view asks alike: its time, its zone, its filter. */
+/** What every view asks alike: its time, its zone, its filter; and how its answers are gathered. */
 
 import { filters } from "./state.js";
 import { bounds } from "./times.js";
@@ -6,30 +6,60 @@ import { Failure } from "./api.js";
 
 /** @typedef {[string, string | number][]} Parameters */
 
-/** The time and filter of the page, as the API takes them. @param {import("./state.js").State} state @param {number} now @returns {Parameters} */
+/** The time before the one that was asked for last, as the server told it: of the same time it is not waited for again.
+ * @type {{of: string, before: [string, string] | null}} */
+let known = { of: "", before: null };
+
+/**
+ * All answers, by name. Of those that have come it is told some time after one did, once for all that came meanwhile;
+ * what is awaited is undefined. The first failure is everybody's.
+ * @param {Record<string, any>} questions @param {(some: Record<string, any>) => void} came @param {number} patience milliseconds
+ */
+export async function gathered(questions, came, patience) {
+  const data = Object.fromEntries(Object.keys(questions).map((name) => [name, undefined]));
+  let timer = 0;
+  const tell = () => { timer = 0; came(data); };
+  try {
+    await Promise.all(Object.entries(questions).map(async ([name, answer]) => {
+      data[name] = await answer;
+      timer ||= setTimeout(tell, patience);
+    }));
+    return data;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The time and filter of the page, as the API takes them: two ends, the zone, then the rest. @param {import("./state.js").State} state @param {number} now @returns {Parameters} */
 export function asked(state, now) {
   const { since, until } = bounds(state, now);
   return [["since", since], ["until", until], ["tz", state.tz], ...filters(state)];
 }
 
-/** The same of the time before, which the answer to a series names; null where there is none.
- * @param {import("./state.js").State} state @param {{before: [string, string] | null}} series @returns {Parameters | null} */
-function askedBefore(state, { before }) {
-  return before && [["since", before[0]], ["until", before[1]], ["tz", state.tz], ...filters(state)];
+/** Has the time both ends? What has not, has nothing before it to be compared with. @param {Parameters} told */
+export function ended(told) {
+  return told.slice(0, 2).every(([, end]) => end !== "");
 }
 
-/** Measures over time. What has no ends has nothing before it to be compared with.
+/** @param {Parameters} told */
+function timeOf(told) {
+  return JSON.stringify(told.slice(0, 3));
+}
+
+/** Measures over time, and which time was before it; null where there is none.
  * @param {(path: string, parameters?: any) => Promise<any>} ask @param {Parameters} parameters @param {Parameters} told */
 export async function overTime(ask, parameters, told) {
   const found = await ask("series", [...parameters, ...told]);
-  const ends = told.filter(([name, value]) => (name === "since" || name === "until") && value !== "");
-  return { ...found, before: ends.length === 2 ? found.before : null };
+  const before = ended(told) ? found.before : null;
+  known = { of: timeOf(told), before };
+  return { ...found, before };
 }
 
-/** Sums of the time before. @param {(path: string, parameters?: any) => Promise<any>} ask @param {Promise<any>} series @param {import("./state.js").State} state @param {string} measures */
-export async function reportBefore(ask, series, state, measures) {
-  const told = askedBefore(state, await series);
-  return told ? ask("report", [["measures", measures], ...told]) : { rows: [] };
+/** Sums of the time before, which the answer to the series names.
+ * @param {(path: string, parameters?: any) => Promise<any>} ask @param {Promise<any>} series @param {Parameters} told @param {string} measures */
+export async function reportBefore(ask, series, told, measures) {
+  const { before } = known.of === timeOf(told) ? known : await series;
+  return before ? ask("report", [["measures", measures], ["since", before[0]], ["until", before[1]], ...told.slice(2)]) : { rows: [] };
 }
 
 /** Without time: for what has a time of its own. @param {import("./state.js").State} state @returns {Parameters} */

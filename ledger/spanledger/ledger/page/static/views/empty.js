@@ -4,8 +4,14 @@ import { h } from "../dom.js";
 import { notice } from "../parts.js";
 import { moment } from "../times.js";
 
-/** @param {import("../parts.js").Page} page @param {any} newest */
+/** Is there anything of this time? The sums tell it once they have come, and before that whatever has. @param {any} data */
+export function anything({ totals, groups, series }) {
+  return Boolean(totals ? totals.rows.length : groups?.rows.length || series?.currencies.length);
+}
+
+/** Null while it is not known yet. @param {import("../parts.js").Page} page @param {any} newest */
 export function nothing(page, newest) {
+  if (newest === undefined) return null;
   if (!newest) return first();
   const filtered = Object.keys(page.state.where).length > 0;
   return notice("Nothing in this time", `The newest event of the ledger is of ${moment(newest.booked_time, page.state.tz)}.`,

@@ -2,14 +2,14 @@
 
 import { h, track } from "../dom.js";
 import { attos, places, shown, size } from "../money.js";
-import { badges, csv, dimensionTabs, figure, figures, lengths, panel, pick, sharesOf, table } from "../parts.js";
-import { asked, newest, optional, overTime, reportBefore, unbounded } from "../questions.js";
+import { badges, csv, dimensionTabs, figure, figures, lengths, panel, part, pick, room, sharesOf, table } from "../parts.js";
+import { asked, ended, newest, optional, overTime, reportBefore, unbounded } from "../questions.js";
 import { spendOverTime, TOP } from "../series.js";
 import { besideOf } from "../times.js";
 import { change, count, DIMENSIONS, heading, many, named, percent, short } from "../words.js";
 import { strip } from "./budgets.js";
 import { coloursOf } from "../colours.js";
-import { nothing } from "./empty.js";
+import { anything, nothing } from "./empty.js";
 
 const TOTALS = "requests,attempts,errors,input_tokens,output_tokens,cost";
 const ROWS = 50;
@@ -17,21 +17,22 @@ const ROWS = 50;
 /** @typedef {import("../parts.js").Page} Page */
 
 /** @param {Page} page @param {(path: string, parameters?: any) => Promise<any>} ask @param {number} now */
-export async function load({ state }, ask, now) {
+export function load({ state }, ask, now) {
   const by = state.by || "tenant";
   const told = asked(state, now);
+  const totals = ask("report", [["measures", TOTALS], ...told]);
   const series = overTime(ask, seriesOf(state, by), told);
-  const [totals, then, movers, ...others] = await Promise.all([
-    ask("report", [["measures", TOTALS], ...told]),
-    reportBefore(ask, series, state, TOTALS),
-    series.then((found) => (found.before ? optional(ask("movers", [...moversOf(found.currency, by), ...told])) : { rows: [] })),
-    ask("report", [...groupsOf(state, by), ["limit", ROWS], ...told]),
-    optional(ask("budgets")),
-    optional(ask("forecast", unbounded(state))),
+  const moversIn = (/** @type {string | null} */ currency) => optional(ask("movers", [...moversOf(currency, by), ...told]));
+  return {
+    totals,
     series,
-  ]);
-  const [groups, budgets, forecast, found] = others;
-  return { totals, then, series: found, groups, movers, budgets, forecast, newest: totals.rows.length ? null : await newest(ask) };
+    then: reportBefore(ask, series, told, TOTALS),
+    groups: ask("report", [...groupsOf(state, by), ["limit", ROWS], ...told]),
+    movers: state.currency && ended(told) ? moversIn(state.currency) : series.then((found) => found.before ? moversIn(found.currency) : { rows: [] }),
+    budgets: optional(ask("budgets")),
+    forecast: optional(ask("forecast", unbounded(state))),
+    newest: totals.then((found) => found.rows.length ? null : newest(ask)),
+  };
 }
 
 const seriesOf = (/** @type {any} */ state, /** @type {string} */ by) => [["by", by], ["bucket", "auto"], ["measures", "cost"], ["top", TOP], ["currency", state.currency]];
@@ -40,31 +41,39 @@ const moversOf = (/** @type {string | null} */ currency, /** @type {string} */ b
 
 /** @param {Page} page @param {any} data @param {number} now */
 export function draw(page, data, now) {
-  if (!data.totals.rows.length) return nothing(page, data.newest);
+  if (!anything(data)) return nothing(page, data.newest);
+  const { totals, then, series, groups, movers, budgets, forecast } = data;
   const by = page.state.by || "tenant";
+  const currency = page.state.currency || series?.currency;
   return h("div", { class: "stack" },
-    head(data),
-    badges(page, sharesOf(data.totals.rows)),
+    part("figures", [totals], () => head(totals, then, series), figures(), [then, series]),
+    part("badges", [totals], () => badges(page, sharesOf(totals.rows)), h("p", { class: "badges" })),
     h("div", { class: "grid" },
-      h("div", { class: "column" }, spend(page, data.series, by, now), groupsPanel(page, data, by, now)),
-      h("div", { class: "column" }, month(data.forecast), strip(page, data.budgets), moversPanel(page, data.movers, by, now, data.series.currency))));
+      h("div", { class: "column" },
+        part("time", [series], () => spend(page, series, by, now), room("Spend over time", "chart-room")),
+        part("groups", [groups, series], () => groupsPanel(page, data, by, now), room("Who spent it", "table-room"))),
+      h("div", { class: "column" },
+        part("month", [forecast], () => month(forecast), room("This month")),
+        part("budgets", [budgets], () => strip(page, budgets), room("Budgets")),
+        part("movers", [movers, currency], () => moversPanel(page, movers, by, now, currency), room("Top movers", "table-room")))));
 }
 
-/** @param {any} data */
-function head({ totals, then, series }) {
+/** @param {any} totals @param {any} then @param {any} series */
+function head(totals, then, series) {
   const of = (/** @type {any[]} */ rows, /** @type {string} */ name) => rows.reduce((total, row) => total + (row[name] ?? 0), 0);
   const tokens = (/** @type {any[]} */ rows) => of(rows, "input_tokens") + of(rows, "output_tokens");
   const rate = (/** @type {any[]} */ rows) => 1 - of(rows, "errors") / (of(rows, "requests") + of(rows, "attempts"));
   const now = totals.rows;
-  const beside = besideOf(series);
+  const earlier = then?.rows ?? [];
+  const beside = then && series ? besideOf(series) : "";
   const priced = [...now].filter((row) => row.currency).sort((a, b) => b.requests - a.requests);
-  const was = (/** @type {any} */ row) => then.rows.find((/** @type {any} */ each) => each.currency === row.currency)?.cost;
+  const was = (/** @type {any} */ row) => earlier.find((/** @type {any} */ each) => each.currency === row.currency)?.cost;
   return figures(
     figure("Spend", priced.length ? priced.map((row) => money(row.cost, row.currency)) : h("p", { class: "value quiet" }, "unknown"),
       priced.length === 1 ? compared(change(priced[0].cost, was(priced[0])), beside) ?? (beside && `none known in ${beside}`) : null),
-    figure("Requests", value(of(now, "requests")), compared(change(of(now, "requests"), of(then.rows, "requests")), beside)),
-    figure("Tokens", value(tokens(now)), compared(change(tokens(now), tokens(then.rows)), beside)),
-    figure("Success rate", h("p", { class: "value" }, percent(rate(now))), points(rate(now), then.rows.length ? rate(then.rows) : NaN, beside)));
+    figure("Requests", value(of(now, "requests")), compared(change(of(now, "requests"), of(earlier, "requests")), beside)),
+    figure("Tokens", value(tokens(now)), compared(change(tokens(now), tokens(earlier)), beside)),
+    figure("Success rate", h("p", { class: "value" }, percent(rate(now))), points(rate(now), earlier.length ? rate(earlier) : NaN, beside)));
 }
 
 /** @param {string | null} amount @param {string} currency */

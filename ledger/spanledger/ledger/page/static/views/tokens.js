@@ -1,13 +1,13 @@
 /** What was read and written: fresh input against what the cache gave, answers against the reasoning before them. */
 
 import { h } from "../dom.js";
-import { csv, dimensionTabs, figure, figures, lengths, panel, pick, table } from "../parts.js";
+import { csv, dimensionTabs, figure, figures, lengths, panel, part, pick, room, table } from "../parts.js";
 import { asked, newest, overTime, reportBefore } from "../questions.js";
 import { countsOverTime } from "../series.js";
 import { besideOf } from "../times.js";
 import { change, count, heading, many, named, percent, short } from "../words.js";
 import { compared } from "./overview.js";
-import { nothing } from "./empty.js";
+import { anything, nothing } from "./empty.js";
 
 const MEASURES = "input_tokens,cache_read_tokens,cache_write_tokens,output_tokens,reasoning_tokens";
 const ROWS = 50;
@@ -15,16 +15,17 @@ const ROWS = 50;
 /** @typedef {import("../parts.js").Page} Page */
 
 /** @param {Page} page @param {(path: string, parameters?: any) => Promise<any>} ask @param {number} now */
-export async function load({ state }, ask, now) {
+export function load({ state }, ask, now) {
   const told = asked(state, now);
+  const totals = ask("report", [["measures", `requests,${MEASURES}`], ...told]);
   const series = overTime(ask, seriesOf(), told);
-  const [totals, then, found, groups] = await Promise.all([
-    ask("report", [["measures", `requests,${MEASURES}`], ...told]),
-    reportBefore(ask, series, state, `requests,${MEASURES}`),
+  return {
+    totals,
     series,
-    ask("report", [...groupsOf(state), ["limit", ROWS], ...told]),
-  ]);
-  return { totals, then, series: found, groups, newest: totals.rows.length ? null : await newest(ask) };
+    then: reportBefore(ask, series, told, `requests,${MEASURES}`),
+    groups: ask("report", [...groupsOf(state), ["limit", ROWS], ...told]),
+    newest: totals.then((found) => found.rows.length ? null : newest(ask)),
+  };
 }
 
 const seriesOf = () => [["bucket", "auto"], ["measures", MEASURES]];
@@ -48,22 +49,33 @@ function together(rows) {
 }
 
 /** @param {Page} page @param {any} data @param {number} now */
-export function draw(page, { totals, then, series, groups, newest }, now) {
-  if (!totals.rows.length) return nothing(page, newest);
+export function draw(page, data, now) {
+  if (!anything(data)) return nothing(page, data.newest);
+  const { totals, then, series, groups } = data;
+  return h("div", { class: "stack" },
+    part("figures", [totals], () => head(totals, then, series), figures(), [then, series]),
+    part("time", [series], () => overDays(page, series, now), room("Tokens over time", "chart-room")),
+    part("groups", [groups], () => groupsPanel(page, groups, now), room("Who used them", "table-room")));
+}
+
+/** @param {any} totals @param {any} then @param {any} series */
+function head(totals, then, series) {
   const all = together(totals.rows);
-  const was = together(then.rows);
-  const beside = besideOf(series);
+  const was = together(then?.rows ?? []);
+  const beside = then && series ? besideOf(series) : "";
   const value = (/** @type {number} */ number) => h("p", { class: "value", title: count(number) }, short(number));
+  return figures(
+    figure("Input", value(all.input_tokens), compared(change(all.input_tokens, was.input_tokens), beside)),
+    figure("From cache", h("p", { class: "value" }, all.input_tokens ? percent(all.read / all.input_tokens) : "unknown"), `${short(all.read)} of the input`),
+    figure("Output", value(all.output_tokens), compared(change(all.output_tokens, was.output_tokens), beside)),
+    figure("Reasoning", h("p", { class: "value" }, all.output_tokens ? percent(all.reasoning / all.output_tokens) : "unknown"), `${short(all.reasoning)} of the output`));
+}
+
+/** @param {Page} page @param {any} series @param {number} now */
+function overDays(page, series, now) {
   const rows = series.buckets.map((/** @type {string} */ _, /** @type {number} */ place) => buckets(Object.fromEntries(MEASURES.split(",").map((name) => [name, series.totals[name][place]]))));
   const layers = LAYERS.map(([key, title, colour]) => ({ key, title, colour, values: rows.map((/** @type {any} */ row) => row[key]) }));
-  return h("div", { class: "stack" },
-    figures(
-      figure("Input", value(all.input_tokens), compared(change(all.input_tokens, was.input_tokens), beside)),
-      figure("From cache", h("p", { class: "value" }, all.input_tokens ? percent(all.read / all.input_tokens) : "unknown"), `${short(all.read)} of the input`),
-      figure("Output", value(all.output_tokens), compared(change(all.output_tokens, was.output_tokens), beside)),
-      figure("Reasoning", h("p", { class: "value" }, all.output_tokens ? percent(all.reasoning / all.output_tokens) : "unknown"), `${short(all.reasoning)} of the output`)),
-    panel("Tokens over time", csv(page, "series", [...seriesOf(), ...asked(page.state, now)], "tokens-over-time"), countsOverTime(page, series, layers, "Tokens")),
-    groupsPanel(page, groups, now));
+  return panel("Tokens over time", csv(page, "series", [...seriesOf(), ...asked(page.state, now)], "tokens-over-time"), countsOverTime(page, series, layers, "Tokens"));
 }
 
 /** @param {Page} page @param {any} groups @param {number} now */
