@@ -13,19 +13,6 @@ export function attos(text) {
   return sign ? -found : found;
 }
 
-/** Attos as decimal text. @param {bigint} value */
-export function decimal(value) {
-  const digits = (value < 0n ? -value : value).toString().padStart(ATTO + 1, "0");
-  const part = digits.slice(-ATTO).replace(/0+$/, "");
-  return `${value < 0n ? "-" : ""}${digits.slice(0, -ATTO)}${part ? `.${part}` : ""}`;
-}
-
-/** The exact sum of amounts; null where none is known. @param {(string | null)[]} amounts */
-export function sum(amounts) {
-  const known = amounts.filter((each) => each !== null && each !== undefined);
-  return known.length ? decimal(known.reduce((total, each) => total + attos(/** @type {string} */ (each)), 0n)) : null;
-}
-
 /** How many decimals a column needs: two, and more the smaller its largest amount is, so that two digits say something.
  * @param {(string | null)[]} amounts @returns {number} from 2 to 6 */
 export function places(amounts) {
