@@ -5,8 +5,8 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, Request, Route, expect
-from support.browsing import Looking
+from playwright.sync_api import Browser, Page, Request, Route, expect
+from support.browsing import Looking, looking, profile
 from support.page_ledger import SPENT, Seeded
 
 pytestmark = pytest.mark.browser
@@ -21,6 +21,11 @@ _WATCH_AWAITED = """() => {
   new MutationObserver(() => {
     for (const each of document.querySelectorAll("main [aria-busy]")) window.awaited.push(each.textContent);
   }).observe(document.querySelector("main"), { childList: true, subtree: true, attributes: true });
+}"""
+_WATCH_PARTS = """() => {
+  window.parts ??= 0;
+  new MutationObserver(() => { window.parts += document.querySelectorAll("main [data-part]").length; })
+    .observe(document.querySelector("main"), { childList: true, subtree: true });
 }"""
 _PLACES = """() => [...document.querySelectorAll("main [data-part]")].map((each) =>
   `${each.dataset.part} ${Math.round(each.getBoundingClientRect().top + scrollY)}`)"""
@@ -156,6 +161,38 @@ def test_an_answer_that_fails_fails_the_view(tab: Looking, ledger: Seeded) -> No
     # The browser tells of it itself.
     assert [each for each in tab.wrong if "400 (Bad Request)" not in each] == []
     tab.wrong.clear()
+
+
+def test_what_keeps_failing_does_not_flicker(tab: Looking, ledger: Seeded) -> None:
+    """The server is away for one question: its sentence stands, whatever else is answered, until all is."""
+    tab.page.clock.install()
+    held, answered = _hold(tab.page, "report?by="), list[str]()
+    tab.page.on("response", lambda response: answered.append(response.url) if "/v1/series?" in response.url else None)
+    tab.page.goto(f"http://{tab.api}/?{ledger.days.week}#key={tab.key}")
+    for turn in range(2):
+        _until(tab.page, lambda turn=turn: len(held) == len(answered) == turn + 1)
+        tab.page.clock.run_for(1_000)
+        held[turn].fulfill(status=503, body='{"message": "away"}', content_type="application/json")
+        expect(tab.page.get_by_role("alert")).to_contain_text("Away.")
+        tab.page.evaluate(_WATCH_PARTS)
+        tab.page.clock.run_for(2_000)
+    assert tab.page.evaluate("window.parts") == 0
+    tab.wrong.clear()
+
+
+def test_nobody_is_told_of_nothing_who_is_shown_another_time(browser: Browser, ledger: Seeded) -> None:
+    """Years later whoever names no time sees all of it; that the last thirty days are empty is not said meanwhile."""
+    with profile(browser) as years_later, looking(years_later, ledger.server.api, ledger.key) as tab:
+        tab.page.clock.install(time="2031-05-01T12:00:00Z")
+        held = _hold(tab.page, "forecast")
+        with tab.page.expect_response(lambda response: "/v1/events?" in response.url):
+            tab.page.goto(f"http://{tab.api}/#key={tab.key}")
+        tab.page.clock.run_for(1_000)
+        expect(tab.page.locator(".skeleton")).to_be_visible()
+        held[0].continue_()
+        _until(tab.page, lambda: len(held) == 2)
+        held[1].continue_()
+        expect(tab.page.locator(".figure").first).to_contain_text("30.6")
 
 
 def _hold(page: Page, question: str) -> list[Route]:

@@ -134,12 +134,11 @@ def keys_sql(conditions: Sequence[str], *, newest: bool, limit: int) -> str:
 
 
 def _rows_sql(keys: str, *, newest: bool) -> str:
-    """Whole rows of a few keys, the newest version of each: FINAL would read every column of their neighbours too."""
+    """Whole rows of a few keys: they are looked for before FINAL reads every column of their neighbours."""
     way = "DESC" if newest else "ASC"
     columns = ", ".join(_column(name) for name in COLUMNS)
-    rows = f"ledger_events AS e PREWHERE (e.tenant, e.event_id) IN ({keys})"
-    order = f"e.event_id {way}, e.tenant {way}, e.ingest_time DESC LIMIT 1 BY e.event_id, e.tenant"
-    return f"SELECT {columns} FROM {rows} ORDER BY {order}"  # noqa: S608
+    rows = f"ledger_events AS e FINAL PREWHERE (e.tenant, e.event_id) IN ({keys})"
+    return f"SELECT {columns} FROM {rows} ORDER BY e.event_id {way}, e.tenant {way}"  # noqa: S608
 
 
 def event_of(record: Mapping[str, Value], tenants: frozenset[str] | None) -> Event:

@@ -97,8 +97,9 @@ async function refresh() {
   try {
     const now = Date.now();
     const asked = VIEWED[state.view].load(page, (/** @type {string} */ path, /** @type {any} */ parameters) => ask(path, parameters, signal), now);
-    // What stands of this address is replaced once, by all of it.
-    const came = (/** @type {any} */ some) => { if (!shown && !signal.aborted) put(some, now); };
+    // What stands of this address is replaced once, by all of it; so is what failed a moment ago. That a time is empty is
+    // said when all is known: whoever opens the page is shown another.
+    const came = (/** @type {any} */ some) => { if (!shown && !away() && !some.newest && !signal.aborted) put(some, now); };
     const data = await (asked instanceof Promise ? asked : gathered(asked, came, place.querySelector("[data-part]") ? PATIENT_MS : SOON_MS));
     if (signal.aborted) return "stop";
     if (emptyAtFirst(data)) {
@@ -141,9 +142,13 @@ function put(data, now) {
   if (drawn) replace(place, [drawn]);
 }
 
+function away() {
+  return Boolean(document.getElementById("live")?.classList.contains("away"));
+}
+
 function well() {
   drawnAt = Date.now();
-  if (document.getElementById("live")?.classList.contains("away")) say("The server answers again.");
+  if (away()) say("The server answers again.");
   else if (status.classList.contains("away")) say("");
   status.classList.remove("away");
   document.getElementById("live")?.classList.remove("away");

@@ -18,14 +18,16 @@ let known = { of: "", before: null };
 export async function gathered(questions, came, patience) {
   const data = Object.fromEntries(Object.keys(questions).map((name) => [name, undefined]));
   let timer = 0;
+  let over = false;
   const tell = () => { timer = 0; came(data); };
   try {
     await Promise.all(Object.entries(questions).map(async ([name, answer]) => {
       data[name] = await answer;
-      timer ||= setTimeout(tell, patience);
+      if (!over) timer ||= setTimeout(tell, patience);
     }));
     return data;
   } finally {
+    over = true;
     clearTimeout(timer);
   }
 }
