@@ -134,11 +134,15 @@ def keys_sql(conditions: Sequence[str], *, newest: bool, limit: int) -> str:
 
 
 def _rows_sql(keys: str, *, newest: bool) -> str:
-    """Whole rows of a few keys: they are looked for before FINAL reads every column of their neighbours."""
+    """Whole rows of a few keys, each as FINAL tells it, which itself would read every column of their neighbours.
+
+    The newest version; of versions of one moment the one that was inserted last.
+    """
     way = "DESC" if newest else "ASC"
     columns = ", ".join(_column(name) for name in COLUMNS)
-    rows = f"ledger_events AS e FINAL PREWHERE (e.tenant, e.event_id) IN ({keys})"
-    return f"SELECT {columns} FROM {rows} ORDER BY e.event_id {way}, e.tenant {way}"  # noqa: S608
+    rows = f"ledger_events AS e WHERE (e.tenant, e.event_id) IN ({keys})"
+    order = f"e.event_id {way}, e.tenant {way}, e.ingest_time DESC, e._part_index DESC, e._part_offset DESC"
+    return f"SELECT {columns} FROM {rows} ORDER BY {order} LIMIT 1 BY e.event_id, e.tenant"  # noqa: S608
 
 
 def event_of(record: Mapping[str, Value], tenants: frozenset[str] | None) -> Event:

@@ -1,6 +1,7 @@
 from collections.abc import Generator
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.api import Api, api_over
 from support.asking import post
@@ -84,6 +85,19 @@ def test_an_event_that_is_posted_between_two_pages_moves_nothing(api: Api, store
     rest = api.ask("/v1/events", key, limit=EVENTS_MAX, cursor=first["next_cursor"]).json["events"]
     shown = [each["event_id"] for each in (*first["events"], *rest)]
     assert len(shown) == len(set(shown)) == len(ledger()) + 1
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one insert"])
+def test_of_two_versions_the_one_is_told_that_the_sums_are_of(api: Api, store: Store, *, together: bool) -> None:
+    """The newest; of one moment the one that was inserted last."""
+    first, second = event(95, service_name="first"), event(95, service_name="second")
+    older = msgspec.structs.replace(first, ingest_time=first.ingest_time - 1, service_name="older")
+    for rows in [[first, second, older]] if together else [[first], [second], [older]]:
+        post(store, *rows)
+    sums = store.query("SELECT lower(hex(event_id)), service_name FROM ledger_events FINAL ORDER BY event_id")
+    told = api.ask("/v1/events", api.key(), limit=EVENTS_MAX).json["events"]
+    assert (first.event_id.hex(), "second") in sums
+    assert [(each["event_id"], each["service_name"]) for each in told] == sums
 
 
 def test_every_column_is_told_exactly(api: Api) -> None:
